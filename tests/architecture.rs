@@ -1,6 +1,5 @@
-//! The arrows between modules point one way: main → cli → app → actors → {messages, config, …} →
-//! domain. Each library has its rooms. This reads every line of `src/` but comments, texts and unit
-//! tests, and fails where an arrow points back or a library is named outside its rooms.
+//! Enforces the module graph: dependencies point one way, main → cli → app → actors → {messages, config, …} → domain, and
+//! each library is used in its own modules only. Reads all code of `src/` without comments, literals and unit tests.
 
 #[path = "architecture/scan.rs"]
 mod scan;
@@ -11,7 +10,7 @@ use std::path::Path;
 
 use scan::{Source, beside, is_word, root, sources, without_tests};
 
-/// Each module of the crate, and the modules it may name. An actor's module names no other actor's.
+/// Modules of the crate, each with the modules it may use. An actor's module uses no other actor's.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("locale", &["domain", "alarms"]),
@@ -88,7 +87,7 @@ const ACTOR_MAY_NAME: &[&str] = &[
     "ingest",
 ];
 
-/// Each library of `Cargo.toml` by its name in code, and the rooms (or files) that may name it.
+/// Libraries of `Cargo.toml` by crate name, each with the modules or files that may use it.
 const LIBRARIES: &[(&str, &[&str])] = &[
     // The runtime.
     (
@@ -193,16 +192,16 @@ const LIBRARIES: &[(&str, &[&str])] = &[
 
 const EVERY_ROOM: &[&str] = &[""];
 
-/// Named through another library, hence not in `Cargo.toml`.
+/// Libraries used through another one, so not in `Cargo.toml`.
 const PARTS: &[&str] = &["rusqlite"];
 
-/// `src/mqtt/codec.rs` → `mqtt`; `src/app.rs` → `app`.
+/// Top-level module of a path: `src/mqtt/codec.rs` → `mqtt`, `src/app.rs` → `app`.
 fn module_of(path: &Path) -> String {
     let first = path.strip_prefix("src").unwrap().components().next().unwrap();
     first.as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
 }
 
-/// The crate's modules that code names, as `crate::x` or (from the binary) `vigie::x`.
+/// Modules that code uses, as `crate::x` or (from the binary) `vigie::x`.
 fn modules_named(code: &str) -> BTreeSet<String> {
     let mut named = BTreeSet::new();
     for prefix in ["crate::", "vigie::"] {
@@ -219,7 +218,7 @@ fn modules_named(code: &str) -> BTreeSet<String> {
     named
 }
 
-/// Whether code names a library: as `library::…`, or in `use library;` and `use library as …`.
+/// True if code uses a library, as `library::…`, `use library;` or `use library as …`.
 fn names_library(code: &str, library: &str) -> bool {
     code.match_indices(library).any(|(at, _)| {
         let (before, after) = (&code[..at], &code[at + library.len()..]);
@@ -229,7 +228,7 @@ fn names_library(code: &str, library: &str) -> bool {
     })
 }
 
-/// The dependencies of the program itself, by their names in code.
+/// Dependencies of the program, by crate name.
 fn dependencies() -> BTreeSet<String> {
     let text = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let manifest: toml::Table = text.parse().unwrap();

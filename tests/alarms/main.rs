@@ -1,5 +1,5 @@
-//! Alarms from rule to report: rules and their tests, replay of candidates on stored readings,
-//! suppression, and the measures of an alarm system.
+//! Alarms from rule to report: rules and their tests, replay of candidate rules on stored readings, suppression, and the
+//! measures of an alarm system.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,5 +1,5 @@
-//! A noisy signal around a limit for an hour: with a deadband and delays one alarm, without hundreds, and
-//! the report calls that chatter.
+//! A noisy signal around a limit for an hour: one alarm with a deadband and delays, hundreds without, which the report
+//! counts as chattering.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::StdRng;
@@ -13,14 +13,14 @@ use vigie::rehearsal::player::Player;
 const HOUR: i64 = 3600;
 const LIMIT: f64 = 8.0;
 
-/// A degree up or down at random, a reading a second.
+/// Amplitude of the random noise: one degree. There is a reading a second.
 const NOISE: f64 = 1.0;
 
 fn start() -> DateTime<Utc> {
     DateTime::from_timestamp(1_723_593_600, 0).unwrap()
 }
 
-/// An hour at the limit itself, between ten minutes well below it.
+/// The signal: an hour at the limit between ten minutes well below it.
 fn signal() -> impl Iterator<Item = Reading> {
     let mut random = StdRng::seed_from_u64(7);
     (-600..HOUR + 600).map(move |second| {
@@ -37,7 +37,7 @@ fn signal() -> impl Iterator<Item = Reading> {
     })
 }
 
-/// What a rule announces of the signal, as the report takes it.
+/// Announcements of a rule for the signal, in the form that the report reads.
 fn announced(more: &str) -> Vec<Transition> {
     let text = format!(
         "[broker]\n[[rules]]\nname = \"warm\"\nkind = \"high\"\nlimit = {LIMIT:?}\n{more}\n"
@@ -88,7 +88,7 @@ fn with_a_deadband_and_delays_a_noisy_signal_is_one_alarm() {
 #[test]
 fn without_them_it_is_hundreds_of_alarms_and_the_report_counts_chattering() {
     let told = announced("");
-    // Each time that a value above follows one that is not.
+    // Count each upward crossing.
     let mut was_above = false;
     let crossings = signal().filter(|reading| {
         let is_above = reading.value.get() > LIMIT;
@@ -114,7 +114,7 @@ fn without_them_it_is_hundreds_of_alarms_and_the_report_counts_chattering() {
     }
 }
 
-/// Either alone helps, and both together are what it takes.
+/// Deadband or delay alone reduces the alarms; only both give a single one.
 #[test]
 fn a_deadband_alone_is_not_enough() {
     let deadband = measured(announced("deadband = 0.5")).raised;

@@ -1,5 +1,5 @@
-//! What spares people alarms, seen from outside: behind a dead gateway one alarm stands for a thousand, a
-//! Last Will is believed at once, a sensor that never spoke is missed, planned work and chatter are not told.
+//! Suppression, seen from outside: a dead gateway is one alarm for a thousand sensors, a Last Will raises an alarm at once,
+//! a configured sensor that never reports is silent, planned work and chattering are not announced.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -15,7 +15,7 @@ use crate::support::{
 
 const SENSORS: usize = 1_000;
 
-/// Sensors are missed before their gateway is, as it is where both report every minute.
+/// The sensors' `after` ends before the gateway's, as in installations where both report every minute.
 const RULES: &str = r#"
 language = "en"
 
@@ -52,7 +52,7 @@ const SUPPRESSED: &str =
 
 static CLOCK: AtomicUsize = AtomicUsize::new(0);
 
-/// One reading of everybody, the gateway's first.
+/// One reading of each sensor, the gateway's first.
 fn round(client: &Client) {
     let timestamp = timestamp(CLOCK.fetch_add(1, Ordering::Relaxed));
     let ids = (0..SENSORS).map(|n| format!("S_{n}"));
@@ -62,7 +62,7 @@ fn round(client: &Client) {
     );
 }
 
-/// Everybody speaks, again and again, until told to stop.
+/// Publishes readings of all sensors repeatedly until stopped.
 struct Fleet {
     is_over: Arc<AtomicBool>,
     thread: JoinHandle<()>,
@@ -94,7 +94,7 @@ fn wait_number(daemon: &mut Daemon, home: &Home, sql: &str, number: usize) {
     daemon.wait_until(&format!("{number} of {sql}"), within, || home.db().number(sql) == number);
 }
 
-/// A gateway that dies with all that is behind it, and comes back with it.
+/// A gateway fails with all sensors behind it, and all of them return.
 fn outage(is_killed: bool) {
     let home = Home::new();
     let mut daemon = home.start(RULES);
@@ -110,7 +110,7 @@ fn outage(is_killed: bool) {
     wait_number(&mut daemon, &home, EXPLAINED, SENSORS);
     let mut num_before = client.received_on(names::ALERTS).len();
     if is_killed {
-        // Killed before it has noted that the alert is out, it would send it again.
+        // A kill before the delivery is recorded would publish the alert again.
         wait_number(&mut daemon, &home, PUBLISHED, 1);
         daemon.kill();
         daemon = home.start(RULES);
@@ -146,7 +146,7 @@ fn suppression_survives_a_kill() {
     outage(true);
 }
 
-/// A device that leaves a Last Will and is gone without a word.
+/// A device with a Last Will whose connection breaks without a DISCONNECT.
 fn die_with_a_will(address: &str, topic: &str, will: &str) {
     let text = |text: &str| {
         let length = u16::try_from(text.len()).expect("a short text").to_be_bytes();
@@ -167,7 +167,7 @@ fn die_with_a_will(address: &str, topic: &str, will: &str) {
 const SILENT: &str = "[[rules]]\nname = \"silent\"\nkind = \"stale\"\nafter = \"1h\"\n";
 const AVAILABILITY: &str = "factory/availability/T_1";
 
-/// The same at both doors.
+/// The scenario for the embedded and for a remote broker.
 fn a_will_is_believed(home: &Home, config: &str, access: Option<Access>) {
     let mut daemon = home.start(config);
     let access = access.unwrap_or_else(|| daemon.embedded_broker());
@@ -236,14 +236,14 @@ fn no_sensor_is_silent_while_the_daemon_is_frozen() {
     let client = Client::connect(&daemon.embedded_broker());
     client.publish(names::READINGS, reading("S", 20.0, &timestamp(0)), 1);
     daemon.freeze(Duration::from_secs(12));
-    // A second time, so that the clock was looked at in between.
+    // Twice, so that the clock was read in between.
     client.publish(names::READINGS, reading("S", 20.0, &timestamp(1)), 1);
     daemon.wait_until("both", SOON, || home.db().count() == 2);
     assert_eq!(daemon.stop(), 0);
     assert_eq!(home.db().number("SELECT count(*) FROM alerts"), 0, "{}", daemon.log());
 }
 
-/// Five sensors that are too warm one after the other, one of them again and again.
+/// Five sensors exceed the limit one after the other, one of them repeatedly.
 #[test]
 fn planned_work_is_suppressed_and_chattering_and_floods_are_announced_once() {
     let home = Home::new();
@@ -291,7 +291,7 @@ fn planned_work_is_suppressed_and_chattering_and_floods_are_announced_once() {
     let withheld = "SELECT count(*) FROM alerts WHERE sensor_id = 'W_1' AND NOT announced";
     daemon.wait_until("what was withheld", SOON, || home.db().number(withheld) == 1);
     let marked = "SELECT count(*) FROM alerts WHERE in_flood AND sensor_id LIKE 'T%'";
-    // An alert goes out ahead of its row where the commit is stuck.
+    // While a commit is stuck, an alert is published before its row is stored.
     daemon.wait_until("its mark", SOON, || home.db().number(marked) > 0);
     assert_eq!(home.db().number(marked), 1);
     assert_eq!(daemon.stop(), 0);

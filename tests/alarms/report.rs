@@ -1,4 +1,4 @@
-//! `vigie report` over a small history: figures worked by hand, as a table, as JSON, and as a page.
+//! `vigie report` on a small history with figures computed by hand: as a table, as JSON, and as a page.
 
 use std::fs;
 use std::process::Output;
@@ -13,15 +13,15 @@ const CONFIG: &str = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n";
 
 const PERIOD: [&str; 4] = ["--since", "2024-08-01", "--until", "2024-08-03"];
 
-/// A name that a page must not take for a tag.
+/// A location that the page must escape.
 const ODD: &str = "<b>ODD & \"CO\"";
 
 fn start() -> DateTime<Utc> {
     time("2024-08-01T00:00:00+00:00")
 }
 
-/// Two days: a flood of 12 sensors at one o'clock, one sensor that chatters at two, and one alarm
-/// that stays from the first minute. 12 + 3 + 1 alarms, 16 in all.
+/// Two days: a flood of 12 sensors at one o'clock, one sensor that chatters at two (3 alarms), and one alarm that is active
+/// from the first minute on. 16 alarms in all.
 fn history() -> Home {
     let home = Home::new();
     assert_eq!(home.start(CONFIG).stop(), 0);
@@ -99,7 +99,7 @@ fn the_table_shows_which_targets_are_met() {
     assert!(table.contains("Alarms from 2024-08-01 00:00 to 2024-08-03 00:00 (UTC)"), "{table}");
 }
 
-/// Fails where a tag is closed that was not the last opened, or stays open.
+/// Checks that tags are balanced.
 fn check_balanced(html: &str) {
     let mut open: Vec<&str> = Vec::new();
     let body = html.strip_prefix("<!DOCTYPE html>").expect("a doctype");

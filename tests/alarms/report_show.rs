@@ -1,5 +1,5 @@
-//! The same machine, eleven weeks of it, judged by two bare limits and by the same limits with a deadband
-//! and delays: what `vigie report` says of both. `VIGIE_PAGES=FOLDER` keeps the two pages.
+//! Eleven weeks of a real machine, evaluated by two bare limits and by the same limits with a deadband and delays, as
+//! `vigie report` compares them. `VIGIE_PAGES=FOLDER` keeps the two pages.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,12 +12,12 @@ use crate::support::{Home, data_file, run_vigie, skip};
 const FILE: &str = "machine_temperature.csv";
 const ROWS: usize = 22_695;
 
-/// Into the database, an unoptimised daemon on a busy machine.
+/// Timeout until all rows are stored, by a debug build on a busy machine.
 const PLAYED: Duration = Duration::from_secs(120);
 
 const PERIOD: [&str; 4] = ["--since", "2013-12-02", "--until", "2014-02-20"];
 
-/// What makes a bare limit a rule for people: out of it for half an hour, and well back for an hour.
+/// Tuning of the limits: beyond for half an hour, and well within for an hour.
 const TUNED: &str = "deadband = 5.0\non_delay = \"30m\"\noff_delay = \"1h\"\n";
 
 fn config(more: &str) -> String {
@@ -36,7 +36,7 @@ fn config(more: &str) -> String {
     )
 }
 
-/// Plays the recording, and reports on it: as JSON, and as a page.
+/// Replays the recording and makes the report, as JSON and as a page.
 fn report(home: &Home, more: &str) -> (Value, String) {
     let config = config(more);
     let mut daemon = home.start(&config);
@@ -83,7 +83,7 @@ fn deadband_and_delays_reduce_the_alarms_of_a_real_machine() {
         figures(&bare),
         figures(&tuned)
     );
-    // Counted from the recording by hand, as crossings of the limits with and without deadband and delays.
+    // Counted in the recording, independently: crossings of the limits with and without deadband and delays.
     assert_eq!(bare["raised"], 266 + 53);
     assert_eq!(tuned["raised"], 24 + 18);
     for (report, page) in [(&bare, &bare_page), (&tuned, &tuned_page)] {

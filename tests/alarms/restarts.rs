@@ -1,4 +1,4 @@
-//! Silence goes on counting over a restart: an alarm is due as long after it as was missing before.
+//! The silence of a sensor is counted across a restart: the alarm is raised after the remaining time.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use crate::support::{Client, Daemon, Home, SOON, let_run, names, run_vigie};
 const CONFIG: &str = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n\
     [[rules]]\nname = \"silent\"\nkind = \"stale\"\nafter = \"12s\"\nsensors = [\"S_1\"]\n";
 
-/// How long the sensor is silent before the restart, in seconds.
+/// Silence before the restart, in seconds.
 const BEFORE_S: u64 = 9;
 
-/// The four seconds that are missing then, as far as the log has the time, and what a busy machine takes.
+/// Remaining time: four seconds by the journal's time marks, and a margin for a busy machine.
 const AFTER: Duration = Duration::from_secs(8);
 
 fn silence_over(restart: impl FnOnce(&mut Daemon)) {
@@ -23,7 +23,7 @@ fn silence_over(restart: impl FnOnce(&mut Daemon)) {
         client.publish(names::READINGS, reading(sensor, 20.0, &now), 1);
     };
     say("S_1");
-    // What comes in meanwhile has the time in the log.
+    // Other readings carry the time into the journal.
     for _ in 0..BEFORE_S {
         say("S_2");
         let_run(Duration::from_secs(1));

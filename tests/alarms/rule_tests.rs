@@ -1,5 +1,5 @@
-//! `vigie rules test`: the shipped tests pass and cover every kind; a wrong expectation fails readably, and
-//! what can't be used says where.
+//! `vigie rules test`: the shipped tests pass and cover every kind of rule; a wrong expectation fails with a diff; an
+//! invalid file is reported with its place.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::support::{Home, config, run_vigie};
 
 const FLEETS: [&str; 2] = ["cold-chain", "server-room"];
 
-/// A home with a fleet's configuration and this text of its tests.
+/// A home with a shipped configuration and this test file.
 fn home(fleet: &str, tests: &str) -> Home {
     let home = Home::new();
     home.write(&format!("{fleet}.toml"), &config::shipped(&format!("{fleet}.toml")));
@@ -41,7 +41,7 @@ fn the_shipped_tests_pass() {
     assert_eq!(out(&output).matches(" tests passed").count(), 2, "{}", out(&output));
 }
 
-/// Each rule of a fleet has a test in which it raises an alarm, and so has each kind.
+/// Each rule of the shipped configurations, and each kind, has a test that raises its alarm.
 #[test]
 fn the_shipped_tests_cover_every_rule() {
     for fleet in FLEETS {

@@ -1,5 +1,5 @@
-//! Alarms by rules of an operator's own, in the running daemon: they come when they should, and a
-//! `kill -9` in the middle changes nothing of what they did.
+//! Alarms of `[[rules]]` in the running daemon: they are raised when they should be, and a `kill -9` changes nothing of
+//! their history.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 use crate::support::readings::{reading, timestamp};
 use crate::support::{Client, Home, Mosquitto, SOON, let_run, names, require};
 
-/// Kinds that judge by a reading, another sensor, and delays that run between readings.
+/// Kinds that depend on the reading, on another sensor, and on delays that run between readings.
 const RULES: &str = r#"
 [[rules]]
 name = "warm"
@@ -64,7 +64,7 @@ fn config(broker: &Mosquitto) -> String {
     format!("language = \"en\"\n{}{RULES}", broker.access().mqtt_table("the broker", ""))
 }
 
-/// Six sensors that walk at random around 20 degrees, a reading a second each.
+/// Six sensors with random walks around 20 degrees, a reading a second each.
 fn script() -> Vec<(String, Vec<u8>)> {
     let mut random = StdRng::seed_from_u64(7);
     let mut values = [20.0_f64; SENSORS];
@@ -80,13 +80,13 @@ fn script() -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// One event of an alarm.
+/// Event of an alarm.
 struct Event {
     line: String,
     alert_id: String,
 }
 
-/// Every alarm's history, line for line.
+/// History of every alarm, a line an event.
 fn history(home: &Home) -> Vec<Event> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let db = Connection::open_with_flags(home.db().path(), flags).expect("the database");
@@ -99,7 +99,7 @@ fn history(home: &Home) -> Vec<Event> {
     events.map(|event| event.expect("an event")).collect()
 }
 
-/// Plays the script to a daemon that is killed so many times on the way.
+/// Plays the script to a daemon that is killed `kills` times.
 fn play(kills: usize) -> Vec<Event> {
     let (broker, home) = (Mosquitto::running(), Home::new());
     let config = config(&broker);
@@ -143,7 +143,7 @@ fn kills_change_nothing_of_the_alarm_history() {
     let killed = play(KILLS);
     eprintln!("{} transitions, beside {} with {KILLS} kills", whole.len(), killed.len());
     assert_eq!(killed.len(), whole.len());
-    // Ids follow from positions in the log, where each start leaves a mark: they tell the same alerts apart.
+    // Alert ids derive from journal positions, and each start appends a time mark, so the ids of two runs differ.
     let (mut ids, mut used) = (HashMap::new(), HashSet::new());
     for (killed, whole) in killed.iter().zip(&whole) {
         assert_eq!(killed.line, whole.line);

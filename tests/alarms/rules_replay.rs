@@ -1,4 +1,4 @@
-//! `vigie rules replay`: what a candidate would have announced of the stored readings, beside what was.
+//! `vigie rules replay`: announcements of a candidate configuration on stored readings, beside the recorded ones.
 
 use std::process::Output;
 
@@ -8,11 +8,11 @@ use serde_json::Value;
 use crate::support::readings::{reading, timestamp};
 use crate::support::{Client, Home, SOON, names, run_vigie, time};
 
-/// What runs: a limit without anything.
+/// The present configuration: a bare limit.
 const RUNNING: &str =
     "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n[alerts.temperature]\nhigh = 30.0\n";
 
-/// What might: the same limit by another name of rule, a higher one, and one on silence.
+/// The candidate: the same limit under another rule name, a higher one, and a `stale` rule.
 const CANDIDATE: &str = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n\
     [alerts.temperature]\nhigh = 30.0\n\
     [[rules]]\nname = \"hot\"\nkind = \"high\"\nlimit = 34.0\non_delay = \"3s\"\n\
@@ -20,7 +20,7 @@ const CANDIDATE: &str = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n
 
 const PERIOD: [&str; 4] = ["--from", "2024-08-14", "--to", "2024-08-14T00:05:00"];
 
-/// Sixty readings a second apart that swing around the limit, as the daemon stored and announced them.
+/// A home with sixty stored readings, one a second, that oscillate around the limit, and their announcements.
 fn lived(home: &Home) {
     let mut daemon = home.start(RUNNING);
     let client = Client::connect(&daemon.embedded_broker());
@@ -48,7 +48,7 @@ fn json(home: &Home, config: &str, options: &[&str]) -> Value {
     serde_json::from_str(&text).expect("one object")
 }
 
-/// The announcements as `in second rule state`.
+/// Announcements as `in second rule state`.
 fn announcements(replayed: &Value) -> Vec<String> {
     let start = time("2024-08-14T00:00:00+00:00");
     let list = replayed["announcements"].as_array().expect("a list");
@@ -134,7 +134,7 @@ fn another_database_is_read_and_not_written() {
     assert!(String::from_utf8_lossy(&absent.stderr).contains("absent.db"));
 }
 
-/// While the daemon takes in readings, and a replay holds the file open, neither waits for the other.
+/// The daemon stores readings while a replay holds the file open; neither blocks the other.
 #[test]
 fn a_replay_and_the_daemon_do_not_block_each_other() {
     let home = Home::new();

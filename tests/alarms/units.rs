@@ -1,4 +1,4 @@
-//! A limit and a reading in different units: alarms come exactly where physics says, in the running daemon.
+//! Limits and readings in different units, in the running daemon: alarms are raised at the physically equal value.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::support::{Client, Daemon, Home, SOON, names, run_vigie};
 
 const BROKER: &str = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n";
 
-/// Limits in the quantity's own unit, and in units of their own.
+/// Limits in the quantity's default unit and in other units.
 const RULES: &str = r#"
 [alerts.power]
 unit = "kW"
@@ -62,7 +62,7 @@ limit = 2.5
 deadband = 0.2
 "#;
 
-/// Readings in their order: sensor, quantity, value, unit.
+/// Readings in order: sensor, quantity, value, unit.
 type Told = (&'static str, &'static str, f64, &'static str);
 
 fn play(daemon: &mut Daemon, home: &Home, told: &[Told]) {
@@ -78,7 +78,7 @@ fn play(daemon: &mut Daemon, home: &Home, told: &[Told]) {
     daemon.wait_until("all readings", SOON, || home.db().number(all) == count);
 }
 
-/// What became of the alarms: sensor, rule, state, value and threshold, each in the unit of the reading.
+/// Alert events: sensor, rule, state, value and threshold, both in the unit of the reading.
 fn events(home: &Home) -> Vec<String> {
     home.db().texts(
         "SELECT printf('%s %s %s %.2f %.4f %s', sensor_id, rule, state, value, threshold, unit)
@@ -99,7 +99,7 @@ fn temperatures_in_three_units_break_a_limit_at_the_same_point() {
     ] {
         told.extend(values.map(|value| (sensor, temperature, value, unit)));
     }
-    // One that changes its unit while its alarm stands.
+    // A sensor that changes its unit while its alarm is active.
     told.extend([("T_X", temperature, 31.0, "°C"), ("T_X", temperature, 87.0, "°F")]);
     told.extend([("T_X", temperature, 302.0, "K")]);
     told.extend([("A_1", temperature, 37.77, "celsius"), ("A_1", temperature, 37.78, "celsius")]);
@@ -184,7 +184,7 @@ fn power_and_pressure_limits_convert_from_four_units() {
             ("PSI", pressure, 36.26, "psi"),
             ("PSI", pressure, 33.36, "psi"),
             ("PSI", pressure, 33.35, "psi"),
-            // Without a unit: in the rule's.
+            // A reading without a unit is in the rule's unit.
             ("NONE", pressure, 2.5, ""),
             ("NONE", pressure, 2.6, ""),
         ],

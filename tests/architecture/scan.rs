@@ -1,12 +1,12 @@
-//! The code of `src/` as the architecture tests read it: every line but comments, literals and test modules.
+//! The code of `src/` for the architecture tests: without comments, literals and test modules.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 pub struct Source {
-    /// Path from the top of the repository.
+    /// Path relative to the repository.
     pub path: PathBuf,
-    /// Text with blanks for comments and literals, without unit tests.
+    /// Code with comments and literals blanked, without unit tests.
     pub code: String,
 }
 
@@ -14,7 +14,7 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What is compiled outside of tests.
+/// Sources that are compiled outside of tests.
 pub fn sources() -> Vec<Source> {
     let mut folders = vec![root().join("src")];
     let mut files = Vec::new();
@@ -45,7 +45,7 @@ pub fn sources() -> Vec<Source> {
     sources
 }
 
-/// A module that lies in a file of its own, as its parent `path` names it; without the extension.
+/// Path, without extension, of a module in its own file that the source `path` declares.
 pub fn beside(path: &Path, module: &str) -> PathBuf {
     let folder = path.parent().unwrap();
     if let Some(file) = module.strip_suffix(".rs") {
@@ -57,7 +57,7 @@ pub fn beside(path: &Path, module: &str) -> PathBuf {
     }
 }
 
-/// The code without its test modules, and the names (or `#[path]`s) of test modules in other files.
+/// Code without its test modules, and the names (or `#[path]`s) of test modules in other files.
 pub fn without_tests(text: &str) -> (String, Vec<String>) {
     const ATTRIBUTE: &str = "#[cfg(test)]";
     let bare = bare(text);
@@ -65,7 +65,7 @@ pub fn without_tests(text: &str) -> (String, Vec<String>) {
     let (mut code, mut files, mut from) = (String::new(), Vec::new(), 0);
     for (at, _) in bare.match_indices(ATTRIBUTE) {
         let item = &bare[at + ATTRIBUTE.len()..];
-        // Further attributes stand between; of them only a path matters.
+        // Other attributes may follow; of them only `path` matters.
         let attributes = item.len() - after_attributes(item).len();
         let (begin, item) = (at + ATTRIBUTE.len() + attributes, &item[attributes..]);
         let Some(module) = after_visibility(item).strip_prefix("mod ") else { continue };
@@ -73,7 +73,7 @@ pub fn without_tests(text: &str) -> (String, Vec<String>) {
         let start = begin + (item.len() - module.len()) + head;
         let end = if bare[start..].starts_with('{') { closing(&bare, start) } else { start };
         if end == start {
-            // `text`, not `bare`: the path is a text.
+            // `text`, not `bare`, since the path is a string literal.
             let path = text[at..start].split_once("path = \"").map(|(_, rest)| rest);
             let path = path.and_then(|rest| rest.split('"').next());
             files.push(path.unwrap_or(module[..head].trim()).to_owned());
@@ -103,7 +103,7 @@ fn after_visibility(item: &str) -> &str {
     if rest.starts_with('(') { rest[rest.find(')').unwrap() + 1..].trim_start() } else { rest }
 }
 
-/// Where the block that opens at `open` closes.
+/// End of the block that opens at `open`.
 fn closing(bare: &str, open: usize) -> usize {
     let mut depth = 0;
     for (at, byte) in bare.bytes().enumerate().skip(open) {
@@ -117,7 +117,7 @@ fn closing(bare: &str, open: usize) -> usize {
     panic!("a block that does not close: {:.60}", &bare[open..]);
 }
 
-/// The text with blanks for comments and for what stands in quotes, byte for byte.
+/// The text with comments and quoted text replaced by blanks, of the same length in bytes.
 fn bare(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut bare = Vec::with_capacity(bytes.len());
@@ -126,7 +126,7 @@ fn bare(text: &str) -> String {
         let previous = at.checked_sub(1).map_or(b' ', |before| bare[before]);
         let hidden = hidden(&text[at..], is_word(previous));
         if hidden == 0 {
-            // A character of more than a byte is no code outside of a text.
+            // Multi-byte characters are never code.
             let width = text[at..].chars().next().unwrap().len_utf8();
             bare.extend_from_slice(&bytes[at..at + width]);
         }
@@ -141,7 +141,7 @@ pub const fn is_word(byte: u8) -> bool {
     byte == b'_' || byte.is_ascii_alphanumeric()
 }
 
-/// How many bytes of a comment or a literal begin here.
+/// Length in bytes of the comment or literal that begins here.
 fn hidden(rest: &str, in_word: bool) -> usize {
     if rest.starts_with("//") {
         return rest.find('\n').unwrap_or(rest.len());
@@ -161,7 +161,7 @@ fn hidden(rest: &str, in_word: bool) -> usize {
         }
     }
     if let Some(letter) = rest.strip_prefix('\'') {
-        // Not a lifetime.
+        // A character, not a lifetime.
         let mut next = letter.chars();
         let (first, second) = (next.next(), next.next());
         if first == Some('\\') || second == Some('\'') {
@@ -171,7 +171,7 @@ fn hidden(rest: &str, in_word: bool) -> usize {
     0
 }
 
-/// The length of what is quoted, with the quote that ends it.
+/// Length of quoted text, closing quote included.
 fn quoted(rest: &str, quote: char) -> usize {
     let mut escaped = false;
     for (at, letter) in rest.char_indices() {

@@ -1,4 +1,4 @@
-//! What the build makes of the dashboard's modules: few files that do what the many did.
+//! The build's bundling of the dashboard's modules: few files with the same behaviour.
 
 #[path = "../../build/chunks.rs"]
 mod joining;

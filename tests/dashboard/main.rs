@@ -1,5 +1,5 @@
-//! The window as people meet it: its pure modules and types by Node, and its pages in a real browser on the real
-//! daemon. The tests themselves are JavaScript, in `tests/web`; here is the daemon that they look at.
+//! The dashboard: type check and unit tests in Node, and its pages in a real browser on the real daemon. The tests are
+//! JavaScript, in `tests/web`; this binary starts the daemon for them.
 //!
 //! `VIGIE_SHOTS=FOLDER` keeps a picture of every page in every look.
 
@@ -16,7 +16,7 @@ use support::{Home, Nginx, Process, require, skip};
 
 const TOOLS: [&str; 3] = ["node", "npm", "chromium"];
 
-/// Bound of the longest part, every page in every look, width and language, on a machine that is busy with more.
+/// Timeout of the longest part: every page in every look, width and language, on a busy machine.
 const AT_MOST: Duration = Duration::from_secs(1200);
 
 const CONFIG: &str = r#"
@@ -39,14 +39,14 @@ fn web() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/web")
 }
 
-/// Whether the packages of the tests are here.
+/// True if the tests' packages are installed.
 fn are_packages_here() -> bool {
     require(&TOOLS)
         && (web().join("node_modules").is_dir()
             || skip("tests/web/node_modules is missing: `make setup` fills it"))
 }
 
-/// Runs a script of `tests/web/package.json` to its end; what it printed is shown when it fails.
+/// Runs a script of `tests/web/package.json`; prints its output if it fails.
 fn run(script: &str, envs: &[(&str, &str)]) {
     let home = Home::new();
     let mut command = Command::new("npm");
@@ -56,12 +56,12 @@ fn run(script: &str, envs: &[(&str, &str)]) {
     let status = process.exit(AT_MOST);
     if !status.success() {
         let log = process.log();
-        // What failed stands last too: a long report is read from its end.
+        // Failed tests are repeated at the end, where a long report is read first.
         panic!("npm run {script}: {status}\n{log}\n{}", failed(&log).join("\n"));
     }
 }
 
-/// The tests of a report that failed (TAP: a line `not ok`, then its details, indented).
+/// Failed tests of a TAP report: a line `not ok`, then indented details.
 fn failed(report: &str) -> Vec<&str> {
     let mut is_within = false;
     let lines = report.lines().filter(|line| {
@@ -109,7 +109,7 @@ fn the_pages_work_in_a_browser() {
         ("VIGIE_MQTT", &address("broker")),
         ("VIGIE_PROXY", &proxied(0)),
         ("VIGIE_PROXY_POLLED", &proxied(1)),
-        // What this daemon is not set up for is tested on one that the test starts.
+        // Tests that need another configuration start a daemon of their own.
         ("VIGIE_BIN", env!("CARGO_BIN_EXE_vigie")),
     ];
     run("browser", &envs);

@@ -1,12 +1,11 @@
-//! What a receiver believes follows what alarms do: whatever is announced, while the configuration
-//! changes, and while an alarm is withheld.
+//! A receiver's view follows the alarms, whatever `announce` is, over reloads and while an alarm is shelved.
 
 use serde_json::Value;
 
-use crate::fixture::{FINE, HOT, ReadingPublisher, config, told, webhook};
+use crate::fixture::{FINE, HOT, ReadingPublisher, config, notified, webhook};
 use crate::support::{Daemon, Home, HttpServer, SOON, run_vigie};
 
-/// The short form's limits, announced as given, and a receiver.
+/// Configuration with the short form of limits, a given `announce`, and a receiver.
 fn short_form(announce: &str, server: &HttpServer) -> String {
     format!(
         "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n[alerts]\nannounce = \"{announce}\"\n\
@@ -25,20 +24,20 @@ fn reload(home: &Home, config: &str) {
     run(home, &["reload"]);
 }
 
-/// Who is told how in each message so far, of which there are so many.
-fn all_told(server: &HttpServer, count: usize) -> Vec<Vec<String>> {
-    server.wait_taken(count, SOON).iter().map(|request| told(&request.json())).collect()
+/// Waits for `count` messages; returns sensor and status of each alert.
+fn all_notified(server: &HttpServer, count: usize) -> Vec<Vec<String>> {
+    server.wait_taken(count, SOON).iter().map(|request| notified(&request.json())).collect()
 }
 
-/// An alarm is raised while returns are announced as `before` has it, and ends `after` a change.
+/// An alarm is raised with the `announce` of `before`, and ends after a change to that of `after`.
 fn hears_the_end([before, after]: [&str; 2], change: impl Fn(&Home, Daemon, &str) -> Daemon) {
     let (home, server) = (Home::new(), HttpServer::new());
     let mut daemon = home.start(&short_form(before, &server));
     ReadingPublisher::of(&mut daemon).publish("T", "Hall", HOT, 0);
-    assert_eq!(all_told(&server, 1), [["T firing"]], "{before}");
+    assert_eq!(all_notified(&server, 1), [["T firing"]], "{before}");
     let mut daemon = change(&home, daemon, &short_form(after, &server));
     ReadingPublisher::of(&mut daemon).publish("T", "Hall", FINE, 1);
-    assert_eq!(all_told(&server, 2)[1], ["T resolved"], "{before}, then {after}");
+    assert_eq!(all_notified(&server, 2)[1], ["T resolved"], "{before}, then {after}");
     assert_eq!(daemon.stop(), 0);
 }
 
@@ -68,7 +67,7 @@ fn receivers_get_the_end_of_an_alarm_whatever_announce_is_after_a_restart() {
     }
 }
 
-/// The short form announces each reading; the rule in question does not.
+/// The short form announces each reading; the tested rule does not.
 #[test]
 fn an_end_under_a_shelf_is_not_notified_though_every_reading_is_announced() {
     let (home, server) = (Home::new(), HttpServer::new());
@@ -83,16 +82,16 @@ fn an_end_under_a_shelf_is_not_notified_though_every_reading_is_announced() {
         daemon.wait_until("the reading", SOON, || home.db().count() == n + 1);
     };
     hear(&mut daemon, HOT, 0);
-    assert_eq!(all_told(&server, 1), [["T firing"]]);
+    assert_eq!(all_notified(&server, 1), [["T firing"]]);
     run(&home, &["shelve", "warm/T", "--by", "anne", "--for", "1h", "--why", "door"]);
     hear(&mut daemon, FINE, 1);
     hear(&mut daemon, HOT, 2);
     run(&home, &["unshelve", "warm/T", "--by", "anne"]);
-    // It is told after all that came before.
+    // This notification follows all earlier ones.
     publisher.publish("U", "Hall", HOT, 3);
-    assert_eq!(all_told(&server, 2)[1], ["U firing", "T firing"], "people know that it stands");
+    assert_eq!(all_notified(&server, 2)[1], ["U firing", "T firing"], "people know that it stands");
     publisher.publish("T", "Hall", FINE, 4);
-    assert_eq!(all_told(&server, 3)[2], ["T resolved", "U firing"]);
+    assert_eq!(all_notified(&server, 3)[2], ["T resolved", "U firing"]);
     assert_eq!(daemon.stop(), 0);
 }
 

@@ -1,12 +1,12 @@
-//! What nobody acknowledges goes on to a second receiver.
+//! Escalation of unacknowledged alarms to a second receiver.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::fixture::{FINE, HOT, ReadingPublisher, config, receiver, told};
+use crate::fixture::{FINE, HOT, ReadingPublisher, config, notified, receiver};
 use crate::support::{Home, HttpServer, SOON, free_port, run_vigie};
 
-/// Two receivers, the second of which is told of nothing but what the first escalates after `after`.
+/// Two receivers; the second gets only alarms that the first escalates after `after`.
 fn two(first: &str, boss: &HttpServer, after: &str) -> String {
     let first = format!(
         "type = \"webhook\"\nurl = \"{first}\"\nescalate_after = \"{after}\"\nescalate_to = \"boss\""
@@ -15,9 +15,9 @@ fn two(first: &str, boss: &HttpServer, after: &str) -> String {
     config("en", &(receiver("on-call", &first) + &receiver("boss", &boss)))
 }
 
-/// Who is told how in each message that was taken, once there are so many.
-fn all_told(server: &HttpServer, count: usize) -> Vec<Vec<String>> {
-    server.wait_taken(count, SOON).iter().map(|request| told(&request.json())).collect()
+/// Waits for `count` accepted messages; returns sensor and status of each alert.
+fn all_notified(server: &HttpServer, count: usize) -> Vec<Vec<String>> {
+    server.wait_taken(count, SOON).iter().map(|request| notified(&request.json())).collect()
 }
 
 fn vigie(home: &Home, args: &[&str]) {
@@ -38,21 +38,21 @@ fn an_unacknowledged_alarm_escalates_and_so_does_its_end() {
     vigie(&home, &["ack", "hot/SEEN", "--by", "anne"]);
     vigie(&home, &["shelve", "hot/KNOWN", "--by", "anne", "--why", "known", "--for", "1h"]);
     publisher.publish("OVER", "Lab", FINE, 60);
-    assert_eq!(all_told(&boss, 1), [["OPEN firing"]]);
+    assert_eq!(all_notified(&boss, 1), [["OPEN firing"]]);
     let waited = boss.taken()[0].at - first.at;
     assert!(waited >= Duration::from_secs(6), "{waited:?}");
     daemon.wait_line("that nobody acknowledged goes on from on-call to boss", SOON);
-    // What comes after it would come after anything that should not have come.
+    // A marker: an unwanted notification would arrive before it.
     publisher.publish("LATE", "Hall", HOT, 60);
-    assert_eq!(all_told(&boss, 2)[1], ["LATE firing", "OPEN firing"]);
+    assert_eq!(all_notified(&boss, 2)[1], ["LATE firing", "OPEN firing"]);
     for sensor in ["OPEN", "LATE"] {
         publisher.publish(sensor, "Hall", FINE, 120);
     }
     daemon.wait_until("both ends", SOON, || {
-        let all = boss.taken().iter().flat_map(|it| told(&it.json())).collect::<Vec<_>>();
+        let all = boss.taken().iter().flat_map(|it| notified(&it.json())).collect::<Vec<_>>();
         ["OPEN resolved", "LATE resolved"].iter().all(|end| all.iter().any(|it| it == end))
     });
-    let all = boss.taken().iter().flat_map(|it| told(&it.json())).collect::<Vec<_>>();
+    let all = boss.taken().iter().flat_map(|it| notified(&it.json())).collect::<Vec<_>>();
     assert!(all.iter().all(|it| it.starts_with("OPEN") || it.starts_with("LATE")), "{all:?}");
     assert_eq!(daemon.stop(), 0);
 }
@@ -69,20 +69,20 @@ fn an_escalation_survives_a_kill() {
     vigie(&home, &["ack", "hot/SEEN", "--by", "anne"]);
     daemon.kill();
     let mut daemon = home.start(&text);
-    assert_eq!(all_told(&boss, 1), [["OPEN firing"]]);
+    assert_eq!(all_notified(&boss, 1), [["OPEN firing"]]);
     let waited = boss.taken()[0].at - first.at;
     assert!(waited >= Duration::from_millis(5_500), "{waited:?}");
     daemon.wait_line("that nobody acknowledged goes on from on-call to boss", SOON);
     daemon.kill();
     let mut daemon = home.start(&text);
     ReadingPublisher::of(&mut daemon).publish("OPEN", "Hall", FINE, 60);
-    // Killed before it was committed that it was told, it is told again under the same id.
-    let last = || boss.taken().last().map(|it| told(&it.json()));
+    // A kill before the commit of a delivery repeats it with the same id.
+    let last = || boss.taken().last().map(|it| notified(&it.json()));
     daemon.wait_until("its end", SOON, || last() == Some(vec!["OPEN resolved".to_owned()]));
     let taken = boss.taken();
     let ids: BTreeSet<_> = taken.iter().map(|it| &it.headers["idempotency-key"]).collect();
     assert_eq!(ids.len(), 2);
-    assert!(taken.iter().flat_map(|it| told(&it.json())).all(|it| it.starts_with("OPEN")));
+    assert!(taken.iter().flat_map(|it| notified(&it.json())).all(|it| it.starts_with("OPEN")));
     assert_eq!(daemon.stop(), 0);
 }
 
@@ -127,7 +127,7 @@ fn a_flood_escalates_completely_and_on_to_a_third_receiver() {
     for server in [&boss, &last] {
         daemon.wait_until("all of them", SOON, || {
             let taken = server.taken();
-            taken.last().is_some_and(|it| told(&it.json()).len() == 800)
+            taken.last().is_some_and(|it| notified(&it.json()).len() == 800)
         });
     }
     assert_eq!(daemon.stop(), 0);

@@ -1,15 +1,15 @@
-//! A daemon with receivers, and readings that raise and end alarms.
+//! Shared by the tests of notifications: configurations with receivers, and readings that raise and end alarms.
 
 use serde_json::Value;
 
 use crate::support::readings::timestamp;
 use crate::support::{Client, Daemon, Home, SOON, alertmanager_v4, names};
 
-/// A value that breaks the rule, and one that doesn't.
+/// Value above the limit.
 pub const HOT: f64 = 38.2;
 pub const FINE: f64 = 21.5;
 
-/// A configuration with one rule, and these receivers.
+/// Configuration with one rule and these receivers.
 pub fn config(language: &str, receivers: &str) -> String {
     format!(
         "language = \"{language}\"\n[broker]\nlisten = \"127.0.0.1:0\"\n\
@@ -18,7 +18,7 @@ pub fn config(language: &str, receivers: &str) -> String {
     )
 }
 
-/// A `[[receivers]]` table whose waits are short enough for a test.
+/// A `[[receivers]]` table with short waits.
 pub fn receiver(name: &str, keys: &str) -> String {
     let waits = [("group_wait", "200ms"), ("group_interval", "300ms"), ("repeat_interval", "1h")];
     let mut table = format!("[[receivers]]\nname = \"{name}\"\n{keys}\n");
@@ -34,7 +34,7 @@ pub fn webhook(name: &str, url: &str) -> String {
     receiver(name, &format!("type = \"webhook\"\nurl = \"{url}\""))
 }
 
-/// A way to publish readings to the daemon's own broker.
+/// Publishes readings to the daemon's embedded broker.
 pub struct ReadingPublisher {
     client: Client,
 }
@@ -44,7 +44,7 @@ impl ReadingPublisher {
         Self { client: Client::connect(&daemon.embedded_broker()) }
     }
 
-    /// A reading of a sensor at a place, the `n`th second.
+    /// Publishes a reading dated `n` seconds after the start of the series.
     pub fn publish(&self, sensor: &str, location: &str, value: f64, n: usize) {
         self.client.publish(names::READINGS, reading(sensor, location, value, n), 1);
     }
@@ -64,13 +64,13 @@ fn reading(sensor: &str, location: &str, value: f64, n: usize) -> String {
     .to_string()
 }
 
-/// Waits until so many alert events are in the database.
+/// Waits until `count` alert events are stored.
 pub fn wait_events(home: &Home, daemon: &mut Daemon, count: usize) {
     daemon.wait_until("the alert events", SOON, || home.db().alert_events().len() >= count);
 }
 
-/// `sensor status` of each alert of a message of version 4.
-pub fn told(message: &Value) -> Vec<String> {
+/// `sensor status` of each alert of a webhook message.
+pub fn notified(message: &Value) -> Vec<String> {
     let alerts = alertmanager_v4::alerts(message);
     let line = |alert: &Value| {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();

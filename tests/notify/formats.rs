@@ -1,6 +1,6 @@
-//! What a notification looks like, by each way it can go.
+//! Formats of notifications: webhook, template, mail.
 
-use crate::fixture::{FINE, HOT, ReadingPublisher, config, receiver, told, webhook};
+use crate::fixture::{FINE, HOT, ReadingPublisher, config, notified, receiver, webhook};
 use crate::support::{Home, HttpServer, MailServer, SOON, alertmanager_v4, run_vigie};
 
 #[test]
@@ -141,17 +141,17 @@ fn only_matching_alarms_are_notified() {
     let publisher = ReadingPublisher::of(&mut daemon);
     publisher.publish("A", "Hall 1", HOT, 0);
     publisher.publish("B", "Roof", HOT, 0);
-    // Three notifications: the hall to two receivers, the roof to one.
+    // Three notifications: the hall's to two receivers, the roof's to one.
     server.wait_taken(3, SOON);
     publisher.publish("A", "Hall 1", FINE, 60);
     publisher.publish("B", "Roof", FINE, 60);
     server.wait_taken(4, SOON);
-    // What comes last would come after anything that should not have come.
+    // A marker: an unwanted notification would arrive before it.
     publisher.publish("A", "Hall 1", HOT, 120);
     let mut told: Vec<_> = server
         .wait_taken(6, SOON)
         .iter()
-        .map(|request| format!("{}: {}", request.path, told(&request.json()).join(", ")))
+        .map(|request| format!("{}: {}", request.path, notified(&request.json()).join(", ")))
         .collect();
     told.sort();
     assert_eq!(

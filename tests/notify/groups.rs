@@ -1,10 +1,12 @@
-//! Alarms that belong together are told together, and in time.
+//! Grouping of alarms into notifications, and its timing.
 
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::fixture::{FINE, HOT, ReadingPublisher, config, receiver, told, wait_events, webhook};
+use crate::fixture::{
+    FINE, HOT, ReadingPublisher, config, notified, receiver, wait_events, webhook,
+};
 use crate::support::http::Request;
 use crate::support::{Home, HttpServer, SOON, alertmanager_v4};
 
@@ -50,7 +52,7 @@ fn alarms_beyond_max_alerts_follow_at_once() {
         taken.iter().map(|it| it["truncatedAlerts"].as_u64().unwrap()).collect();
     assert_eq!((sizes, truncated), (vec![4, 4, 4], vec![6, 6, 6]));
     let news: Vec<_> =
-        taken.iter().zip([4, 4, 2]).flat_map(|(it, n)| told(it)[..n].to_vec()).collect();
+        taken.iter().zip([4, 4, 2]).flat_map(|(it, n)| notified(it)[..n].to_vec()).collect();
     let expected: Vec<_> = (0..10).map(|n| format!("T_{n} firing")).collect();
     assert_eq!(news, expected, "each once, in order, before those told already");
     assert_eq!(daemon.stop(), 0);
@@ -71,15 +73,19 @@ fn groups_follow_group_by_and_group_wait() {
     publisher.publish("B", "Roof", HOT, 0);
     let first = server.wait_taken(1, SOON).remove(0);
     assert!(first.at - begun >= Duration::from_secs(1), "{:?}", first.at - begun);
-    assert_eq!(told(&first.json()), ["A firing", "B firing"]);
+    assert_eq!(notified(&first.json()), ["A firing", "B firing"]);
     assert_eq!(first.json()["groupLabels"], serde_json::json!({ "alertname": "hot" }));
     publisher.publish("C", "Roof", HOT, 0);
     let second = server.wait_taken(2, SOON).remove(1);
     assert!(second.at - first.at >= Duration::from_millis(1_900), "{:?}", second.at - first.at);
-    assert_eq!(told(&second.json()), ["C firing", "A firing", "B firing"], "news first, and all");
+    assert_eq!(
+        notified(&second.json()),
+        ["C firing", "A firing", "B firing"],
+        "news first, and all"
+    );
     let third = server.wait_taken(3, SOON).remove(2);
     assert!(third.at - second.at >= Duration::from_millis(3_900), "{:?}", third.at - second.at);
-    assert_eq!(told(&third.json()), ["A firing", "B firing", "C firing"], "a reminder");
+    assert_eq!(notified(&third.json()), ["A firing", "B firing", "C firing"], "a reminder");
     assert_eq!(daemon.stop(), 0);
 }
 
@@ -99,7 +105,7 @@ fn a_new_receiver_is_not_notified_of_the_past() {
     let taken = server.wait_taken(3, SOON);
     let to = |path: &str| {
         let of_path = taken.iter().filter(|request| request.path == path);
-        of_path.map(|request| told(&request.json())).collect::<Vec<_>>()
+        of_path.map(|request| notified(&request.json())).collect::<Vec<_>>()
     };
     assert_eq!(to("/first"), [vec!["OLD firing"], vec!["NEW firing", "OLD firing"]]);
     assert_eq!(to("/second"), [vec!["NEW firing"]]);

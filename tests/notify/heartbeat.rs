@@ -1,4 +1,4 @@
-//! A heartbeat comes while readings are taken, judged and stored and alarms told, and stays away while they aren't.
+//! The heartbeat is sent while readings are received, evaluated and stored and alarms are notified, and stops otherwise.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -17,12 +17,12 @@ use crate::support::{
 const HELD: &str = "No heartbeat";
 const GOES_ON: &str = "The heartbeat goes on";
 
-/// It stops within so long of whatever keeps alarms from getting through.
+/// Timeout for the heartbeat to stop after a fault.
 const STOPS: Duration = Duration::from_secs(30);
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// What fits into a pipe, as Linux makes it.
+/// Capacity of a Linux pipe, in bytes.
 const PIPE_BYTES: usize = 64 << 10;
 
 fn heartbeat(server: &HttpServer, keys: &str) -> String {
@@ -34,7 +34,7 @@ fn wait_beats(server: &HttpServer, more: usize) {
     server.wait_taken(count, SOON);
 }
 
-/// Once the log has said why, no beat comes until it is healed.
+/// After the log line with the reason, no heartbeat is sent until the fault ends.
 fn stays_away(server: &HttpServer, daemon: &mut Daemon, why: &str, heal: impl FnOnce()) {
     let line = daemon.wait_line(HELD, STOPS);
     assert!(line.contains(why), "{line}");
@@ -59,7 +59,7 @@ fn the_heartbeat_keeps_its_interval_and_stops_with_a_frozen_daemon() {
     let ended = Instant::now();
     wait_beats(&server, 2);
     let while_frozen = server.requests().into_iter().filter(|beat| {
-        // One may have been on its way.
+        // One request may have been in flight.
         beat.at > begun + Duration::from_secs(1) && beat.at < ended
     });
     assert_eq!(while_frozen.count(), 0);
@@ -94,14 +94,14 @@ fn the_heartbeat_stops_while_the_journal_is_full() {
     assert_eq!(daemon.stop(), 0);
 }
 
-/// The file of alerts is a pipe that is not read.
+/// The alerts file is a pipe that is not read, so evaluation blocks.
 #[test]
 fn the_heartbeat_stops_while_evaluation_is_stuck() {
     let (home, server) = (Home::new(), HttpServer::new());
     let pipe = home.path("alerts.pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().expect("run mkfifo");
     assert!(made.success(), "mkfifo");
-    // Of both ends, so that none waits for the other.
+    // Opened for reading and writing, so that neither end waits for the other.
     let mut ends = File::options().read(true).write(true).open(&pipe).expect("the pipe");
     let log = "[log]\nalerts_file = \"alerts.pipe\"\n";
     let mut daemon = home.start(&config("en", &format!("{log}{}", heartbeat(&server, ""))));

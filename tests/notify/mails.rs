@@ -1,4 +1,4 @@
-//! Mail servers that take a mail for some and not for others, or not at first.
+//! Mail servers that refuse some addresses, or refuse temporarily.
 
 use crate::fixture::{FINE, HOT, ReadingPublisher, config, receiver};
 use crate::support::{Home, MailServer, SOON};
@@ -6,12 +6,12 @@ use crate::support::{Home, MailServer, SOON};
 const GOOD: &str = "on-call@example.org";
 const OTHER: &str = "other@example.org";
 
-/// A receiver with both addresses, the doubtful one first.
+/// A receiver with two addresses, the refused one first.
 fn both(server: &MailServer) -> String {
     mail(server, &[OTHER, GOOD], "")
 }
 
-/// A receiver with these addresses, and more keys.
+/// A receiver with these addresses and further keys.
 fn mail(server: &MailServer, to: &[&str], more: &str) -> String {
     let keys = format!(
         "type = \"email\"\nserver = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n\

@@ -1,5 +1,4 @@
-//! Notifications, seen from outside: the real daemon, and receivers that are there, away, slow, or
-//! refuse.
+//! Notifications by the real daemon to receivers that accept, refuse, are slow or down.
 
 #[path = "../support/mod.rs"]
 mod support;

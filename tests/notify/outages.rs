@@ -1,17 +1,18 @@
-//! Receivers that are away, slow or refuse, and a daemon that is killed: nothing is lost, and nobody
-//! waits for anybody else.
+//! Receivers that are down, slow or refuse, and kills of the daemon: no notification is lost, and no receiver delays
+//! another.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::fixture::{FINE, HOT, ReadingPublisher, config, receiver, told, wait_events, webhook};
+use crate::fixture::{
+    FINE, HOT, ReadingPublisher, config, notified, receiver, wait_events, webhook,
+};
 use crate::support::http::{Answer, Request};
 use crate::support::{
     Home, HttpServer, SOON, alertmanager_v4, free_port, let_run, names, run_vigie,
 };
 
-/// What is told of each alarm, in the order it is told: its states by `alert_id`, each as often as it
-/// was news to the receiver.
+/// Notified states of each alarm by `alert_id`, in order; a state counts again when it is news to the receiver.
 fn history(taken: &[Request]) -> BTreeMap<String, Vec<String>> {
     let mut history: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for request in taken {
@@ -19,7 +20,7 @@ fn history(taken: &[Request]) -> BTreeMap<String, Vec<String>> {
             let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
             let states = history.entry(text(&alert["annotations"]["alert_id"])).or_default();
             let state = text(&alert["status"]);
-            // A notification repeats what goes on; that is no second telling.
+            // A notification repeats active alarms; a repeat is not counted.
             if states.last() != Some(&state) || state == "resolved" {
                 states.push(state);
             }
@@ -28,7 +29,7 @@ fn history(taken: &[Request]) -> BTreeMap<String, Vec<String>> {
     history
 }
 
-/// A minute where there is time for it.
+/// Length of the outage: a minute in full runs.
 fn outage() -> Duration {
     let is_full = std::env::var("VIGIE_CHAOS").is_ok_and(|value| value == "full");
     Duration::from_secs(if is_full { 60 } else { 3 })
@@ -42,7 +43,7 @@ fn a_receiver_is_notified_of_everything_once_and_in_order_after_an_outage() {
     let publisher = ReadingPublisher::of(&mut daemon);
     let begun = Instant::now();
     let mut second = 0;
-    // Two alarms that come and go in each of two places, as long as it is away.
+    // During the outage, two alarms in each of two locations are raised and return repeatedly.
     while begun.elapsed() < outage() || second < 10 {
         for (sensor, place) in [("A", "Hall"), ("B", "Hall"), ("C", "Roof"), ("D", "Roof")] {
             publisher.publish(sensor, place, HOT, 2 * second);
@@ -60,7 +61,7 @@ fn a_receiver_is_notified_of_everything_once_and_in_order_after_an_outage() {
     let line = status.lines().find(|line| line.starts_with("on-call ")).expect("a receiver's line");
     assert!(line.contains("failing") && line.contains("nothing listens at"), "{line}");
     let server = HttpServer::at(port);
-    // The longest pause between two tries is half a minute and a quarter of it.
+    // The longest retry interval is half a minute plus a quarter for jitter.
     let within = Duration::from_secs(60);
     let count = |taken: &[Request]| history(taken).len();
     daemon.wait_until("all told", within, || count(&server.taken()) == 4 * second + 1);
@@ -81,7 +82,7 @@ fn a_receiver_is_notified_of_everything_once_and_in_order_after_an_outage() {
         assert!(ends.is_sorted(), "{place}: {ends:?}");
     }
     let firing: Vec<_> =
-        taken.iter().flat_map(|it| told(&it.json())).filter(|it| it == "A firing").collect();
+        taken.iter().flat_map(|it| notified(&it.json())).filter(|it| it == "A firing").collect();
     assert_eq!(firing.len(), 1);
     assert_eq!(daemon.stop(), 0);
 }
@@ -93,7 +94,7 @@ fn a_kill_loses_no_notification() {
     let text = config("en", &webhook("on-call", &server.url("/")));
     let mut daemon = home.start(&text);
     let mut events = 0;
-    // Killed before, between and after what it does with the events of each round.
+    // Kills before, during and after the handling of each round's events.
     for (round, pause) in [0, 20, 60, 150, 300, 700].into_iter().enumerate() {
         let publisher = ReadingPublisher::of(&mut daemon);
         let readings = |value: f64, second: usize| {
@@ -127,7 +128,7 @@ fn a_kill_while_sending_repeats_the_notification_with_the_same_key() {
     let mut daemon = home.start(&text);
     server.wait_taken(1, SOON);
     let requests = server.requests();
-    assert_eq!(told(&requests[1].json()), ["A firing"]);
+    assert_eq!(notified(&requests[1].json()), ["A firing"]);
     assert_eq!(requests[0].headers["idempotency-key"], requests[1].headers["idempotency-key"]);
     assert_eq!(daemon.stop(), 0);
 }
@@ -147,7 +148,7 @@ fn a_dead_receiver_delays_no_other() {
         publisher.publish("A", "Hall", value, round);
         let last = live.wait_taken(count, SOON).remove(round);
         let late = last.at - begun;
-        // It waits for the group; the others wait for ten seconds, or for ever.
+        // This receiver waits for its group only; the others wait for ten seconds, or for ever.
         assert!(late < Duration::from_secs(3), "{late:?}");
     }
     let begun = Instant::now();
@@ -168,7 +169,7 @@ fn a_refused_message_is_given_up_and_retry_after_is_respected() {
     assert!(line.contains("ERROR") && line.contains("HTTP status 400"), "{line}");
     publisher.publish("B", "Hall", HOT, 0);
     let taken = server.wait_taken(1, SOON).remove(0);
-    assert_eq!(told(&taken.json()), ["B firing"]);
+    assert_eq!(notified(&taken.json()), ["B firing"]);
     let requests = server.requests();
     let pause = requests[2].at - requests[1].at;
     assert!(pause >= Duration::from_millis(2_900), "{pause:?}");
@@ -182,7 +183,7 @@ fn a_refused_message_is_given_up_and_retry_after_is_respected() {
 #[test]
 fn a_receiver_that_panics_restarts_with_its_state() {
     let (mut home, server) = (Home::new(), HttpServer::new());
-    // It is older than that at its first attempt; the one that follows it is young at the next.
+    // The first notification is older than that at its first attempt; the next one is recent.
     home.set_env(names::FAULTS, "panic:notify on-call=2s");
     let keys =
         format!("type = \"webhook\"\nurl = \"{}\"\ngroup_wait = \"2500ms\"", server.url("/"));
@@ -191,6 +192,6 @@ fn a_receiver_that_panics_restarts_with_its_state() {
     publisher.publish("A", "Hall", HOT, 0);
     daemon.wait_line("panic in notify on-call", SOON);
     let taken = server.wait_taken(1, SOON);
-    assert_eq!(told(&taken[0].json()), ["A firing"]);
+    assert_eq!(notified(&taken[0].json()), ["A firing"]);
     assert_eq!(daemon.stop(), 0);
 }

@@ -1,13 +1,13 @@
-//! `vigie receivers`: how they are, and a test of one without a daemon.
+//! `vigie receivers`: their state, and `vigie receivers test` without a daemon.
 
-use crate::fixture::{HOT, ReadingPublisher, config, receiver, told, webhook};
+use crate::fixture::{HOT, ReadingPublisher, config, notified, receiver, webhook};
 use crate::support::http::{Answer, Request};
 use crate::support::{Home, HttpServer, MailServer, SOON, alertmanager_v4, free_port, run_vigie};
 
 const USAGE: i32 = 2;
 const UNAVAILABLE: i32 = 69;
 
-/// `vigie receivers ARGS`: exit code, and all that it printed.
+/// Runs `vigie receivers ARGS`; returns exit code and output.
 fn receivers(home: &Home, args: &[&str]) -> (i32, String) {
     let args = [&["receivers"], args, &["-c", "vigie.toml"]].concat();
     let output = run_vigie(home, &args);
@@ -15,7 +15,7 @@ fn receivers(home: &Home, args: &[&str]) -> (i32, String) {
     (output.status.code().expect("an exit code"), String::from_utf8(said).expect("text"))
 }
 
-/// A test of receiver `on-call`, of this configuration.
+/// Runs `vigie receivers test on-call` with this configuration.
 fn test(home: &Home, text: &str) -> (i32, String) {
     home.write("vigie.toml", text);
     receivers(home, &["test", "on-call"])
@@ -34,8 +34,8 @@ fn a_test_notification_takes_the_channel_of_alarms_and_its_end_follows() {
     assert_eq!((code, said.trim()), (0, "test notification delivered to receiver on-call"));
     let messages: Vec<_> = server.taken().iter().map(Request::json).collect();
     assert_eq!(messages.len(), 2);
-    assert_eq!(told(&messages[0]), ["vigie-test firing"]);
-    assert_eq!(told(&messages[1]), ["vigie-test resolved"]);
+    assert_eq!(notified(&messages[0]), ["vigie-test firing"]);
+    assert_eq!(notified(&messages[1]), ["vigie-test resolved"]);
     let alerts = [0, 1].map(|index| alertmanager_v4::alerts(&messages[index]).remove(0));
     assert_eq!(alerts[0]["labels"]["severity"], "critical");
     assert_eq!(alerts[0]["fingerprint"], alerts[1]["fingerprint"]);

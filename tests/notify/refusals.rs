@@ -1,12 +1,12 @@
-//! Web servers and proxies that refuse: the message is given up, the sender and the place are not.
+//! Web servers and proxies that refuse. A refused message is given up; a refused sender or address is retried.
 
 use std::time::Duration;
 
-use crate::fixture::{FINE, HOT, ReadingPublisher, config, receiver, told, webhook};
+use crate::fixture::{FINE, HOT, ReadingPublisher, config, notified, receiver, webhook};
 use crate::support::http::Answer;
 use crate::support::{Daemon, Home, HttpServer, Proxy, SOON, run_vigie};
 
-/// Long before a second try would be due after a wish to wait.
+/// Well below the time of a retry after `Retry-After`.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
 fn status(home: &Home) -> String {
@@ -14,12 +14,12 @@ fn status(home: &Home) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Who is told how in each message that was taken, of which there are so many.
-fn all_told(server: &HttpServer, count: usize) -> Vec<Vec<String>> {
-    server.wait_taken(count, SOON).iter().map(|request| told(&request.json())).collect()
+/// Waits for `count` accepted messages; returns sensor and status of each alert.
+fn all_notified(server: &HttpServer, count: usize) -> Vec<Vec<String>> {
+    server.wait_taken(count, SOON).iter().map(|request| notified(&request.json())).collect()
 }
 
-/// The daemon's status as soon as it has, or no longer has, such a line.
+/// Waits until the status has, or no longer has, a line; returns the status.
 fn wait_status(home: &Home, daemon: &mut Daemon, line: &str, has_it: bool) -> String {
     daemon.wait_until(line, SOON, || status(home).contains(line) == has_it);
     status(home)
@@ -43,10 +43,10 @@ fn an_expired_token_loses_no_alarm() {
     let row = said.lines().find(|line| line.starts_with("on-call ")).expect("a receiver's line");
     assert!(row.contains("failing"), "{row}");
     home.write("token", "Bearer new\n");
-    assert_eq!(all_told(&server, 1), [["A firing"]]);
+    assert_eq!(all_notified(&server, 1), [["A firing"]]);
     daemon.wait_line("Receiver on-call can be told again", SOON);
     publisher.publish("A", "Hall", FINE, 60);
-    assert_eq!(all_told(&server, 2)[1], ["A resolved"]);
+    assert_eq!(all_notified(&server, 2)[1], ["A resolved"]);
     assert_eq!(daemon.lines_with("given up").len(), 0);
     assert_eq!(daemon.stop(), 0);
     assert!(!daemon.log().contains("expired"), "it is a secret");
@@ -68,7 +68,7 @@ fn a_refusal_of_the_sender_or_the_address_gives_no_alarm_up() {
     let mut daemon = home.start(&config("en", &receivers));
     ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     for (status, server) in STATUSES.into_iter().zip(&servers) {
-        assert_eq!(all_told(server, 1), [["A firing"]], "{status}");
+        assert_eq!(all_notified(server, 1), [["A firing"]], "{status}");
         let requests = server.requests();
         assert!(requests.iter().all(|it| it.path == "/"), "{status}: not followed");
         let keys: Vec<_> = requests.iter().map(|it| &it.headers["idempotency-key"]).collect();
@@ -105,7 +105,7 @@ fn a_redirection_within_the_host_is_followed_with_method_headers_and_body() {
 #[test]
 fn a_redirection_to_another_host_or_in_a_circle_is_not_followed() {
     let (home, server, other) = (Home::new(), HttpServer::new(), HttpServer::new());
-    // The same machine by another name is another host.
+    // Another name of the same machine is another host.
     server.answer(&[Answer::Redirect(307, format!("http://localhost:{}/", other.port()))]);
     let circle = HttpServer::new();
     circle.answer(&[(); 4].map(|()| Answer::Redirect(308, "/".into())));
@@ -116,7 +116,7 @@ fn a_redirection_to_another_host_or_in_a_circle_is_not_followed() {
     assert!(line.contains("HTTP status 307, a redirection, which is not followed"), "{line}");
     daemon.wait_line("Receiver circle can't be told", SOON);
     for server in [&server, &circle] {
-        assert_eq!(all_told(server, 1), [["A firing"]]);
+        assert_eq!(all_notified(server, 1), [["A firing"]]);
     }
     assert_eq!(daemon.stop(), 0);
     assert_eq!(other.requests().len(), 0, "nothing goes to it");
@@ -134,7 +134,7 @@ fn a_refused_message_is_given_up_and_its_end_is_not_notified_first() {
     daemon.wait_line("refuses a notification, which is given up", SOON);
     wait_status(&home, &mut daemon, UNTOLD, true);
     assert_eq!(daemon.stop(), 0);
-    // A restart does not make it well.
+    // A restart does not end the failure.
     let mut daemon = home.start(&text);
     let said = wait_status(&home, &mut daemon, UNTOLD, true);
     let row = said.lines().find(|line| line.starts_with("on-call ")).expect("a receiver's line");
@@ -144,7 +144,7 @@ fn a_refused_message_is_given_up_and_its_end_is_not_notified_first() {
     publisher.publish("A", "Hall", FINE, 60);
     wait_status(&home, &mut daemon, UNTOLD, false);
     publisher.publish("B", "Hall", HOT, 60);
-    assert_eq!(all_told(&server, 1), [["B firing"]], "nobody knows of A");
+    assert_eq!(all_notified(&server, 1), [["B firing"]], "nobody knows of A");
     assert_eq!(daemon.stop(), 0);
 }
 
@@ -158,13 +158,13 @@ fn an_alarm_given_up_is_notified_with_the_next_one_and_so_is_its_end() {
     publisher.publish("A", "Hall", HOT, 0);
     daemon.wait_line("refuses a notification, which is given up", SOON);
     publisher.publish("B", "Hall", HOT, 0);
-    assert_eq!(all_told(&server, 1), [["B firing", "A firing"]]);
+    assert_eq!(all_notified(&server, 1), [["B firing", "A firing"]]);
     wait_status(&home, &mut daemon, UNTOLD, false);
     let status = status(&home);
     let row = status.lines().find(|line| line.starts_with("on-call ")).expect("a receiver's line");
     assert!(row.contains(" ok "), "{row}");
     publisher.publish("A", "Hall", FINE, 60);
-    assert_eq!(all_told(&server, 2)[1], ["A resolved", "B firing"]);
+    assert_eq!(all_notified(&server, 2)[1], ["A resolved", "B firing"]);
     assert_eq!(daemon.stop(), 0);
 }
 
@@ -177,14 +177,14 @@ fn a_receiver_is_failing_while_any_notification_fails() {
     server.answer(&[Answer::Status(500)]);
     publisher.publish("A", "Hall", HOT, 0);
     daemon.wait_line("Receiver on-call can't be told", SOON);
-    // Its second try comes after that of the other group, which is told.
+    // The retry comes after the other group's, which succeeds.
     server.answer(&[Answer::Status(500), Answer::Status(500), Answer::Status(500)]);
     daemon.wait_until("more tries", SOON, || server.requests().len() == 4);
     publisher.publish("B", "Roof", HOT, 0);
-    assert_eq!(all_told(&server, 1), [["B firing"]]);
+    assert_eq!(all_notified(&server, 1), [["B firing"]]);
     assert!(status(&home).contains("receiver on-call fails: it answers with HTTP status 500"));
     assert_eq!(daemon.lines_with("can be told again").len(), 0);
-    assert_eq!(all_told(&server, 2)[1], ["A firing"]);
+    assert_eq!(all_notified(&server, 2)[1], ["A firing"]);
     daemon.wait_line("Receiver on-call can be told again", SOON);
     assert_eq!(daemon.stop(), 0);
 }
@@ -215,7 +215,7 @@ fn a_proxy_is_used_and_retried_when_it_refuses() {
     let refuses = format!("the proxy {} refuses: HTTP status 407; check the user", proxy.address());
     assert!(line.contains(&refuses), "{line}");
     home.write("proxy", &login("r1ght"));
-    assert_eq!(all_told(&server, 1), [["A firing"]]);
+    assert_eq!(all_notified(&server, 1), [["A firing"]]);
     assert!(proxy.asked().iter().all(|asked| asked == "hooks.plant.example:80"));
     assert_eq!(server.requests()[0].headers["host"], "hooks.plant.example");
     let said = status(&home);
@@ -259,6 +259,6 @@ fn a_host_that_a_proxy_cant_reach_is_retried() {
     let line = daemon.wait_line("Receiver on-call can't be told", SOON);
     assert!(line.contains("can't reach hooks.plant.example: HTTP status 503"), "{line}");
     proxy.refuse(None);
-    assert_eq!(all_told(&server, 1), [["A firing"]]);
+    assert_eq!(all_notified(&server, 1), [["A firing"]]);
     assert_eq!(daemon.stop(), 0);
 }

@@ -1,4 +1,4 @@
-//! TLS: certificates are verified, and there is no way around it.
+//! TLS of notifications: certificates are always verified.
 
 use crate::fixture::{HOT, ReadingPublisher, config, receiver};
 use crate::support::{Ca, Home, HttpServer, MailServer, SOON, Validity};

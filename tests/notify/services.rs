@@ -1,5 +1,5 @@
-//! Ready formats, each against a server that is as strict as the service: an alarm, several of them, ends, and texts that
-//! are odd or long.
+//! Formats of the services, each tested against a server that is as strict as the service: single alarms, groups, ends,
+//! unusual and long texts.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::support::services::{
 };
 use crate::support::{Daemon, Home, HttpServer, SOON, run_vigie};
 
-/// A place that is markup to one or another of them.
+/// A location that contains markup of several services.
 const ODD: &str = "<!channel> & *Hall* _3_ \"x\" \\ {a} `b` [c](d) 🚨";
-/// Alarms whose words are more than any of them takes in one message.
+/// Number of alarms whose text exceeds every service's limit.
 const MANY: usize = 400;
 
-/// A service, its keys, and the text of a message that it took.
+/// A service: its server, its configuration, and access to the text of an accepted message.
 struct Service {
     name: &'static str,
     server: HttpServer,
@@ -40,7 +40,7 @@ fn texts(value: &Value, key: &str, to: &mut String) {
     }
 }
 
-/// All that stands under `text`, without the escapes of mrkdwn.
+/// All `text` values, without the escapes of mrkdwn.
 fn all_texts(request: &Request) -> String {
     let mut all = String::new();
     texts(&request.json(), "text", &mut all);
@@ -53,7 +53,7 @@ fn ntfy_text(request: &Request) -> String {
     format!("{}\n{}", text("title"), text("message"))
 }
 
-/// All but Alertmanager, which has no words for people.
+/// All services except Alertmanager, whose format has no text for people.
 fn services(home: &Home) -> [Service; 4] {
     home.write("topic", &format!("{NTFY_TOPIC}\n"));
     home.write("bot", &format!("{TELEGRAM_TOKEN}\n"));
@@ -98,7 +98,7 @@ fn tables(services: &[Service], more: &str) -> String {
     services.iter().map(table).collect()
 }
 
-/// What a service took so far, once it has taken so much.
+/// Waits until a service has accepted `count` messages; returns their texts.
 fn said(service: &Service, count: usize) -> Vec<String> {
     service.server.wait_taken(count, SOON).iter().map(service.said).collect()
 }
@@ -180,7 +180,7 @@ fn a_test_notification_gets_through_to_each() {
     assert!(alerts[0].0 == "vigie-test" && (235..=240).contains(&alerts[0].1), "{alerts:?}");
 }
 
-/// A daemon whose one receiver was refused; what the log says of it.
+/// A daemon whose only receiver was refused, and the log line.
 fn refused(service: &Service, home: &Home, answer: Answer) -> (Daemon, String) {
     service.server.answer(&[answer]);
     let text = config("en", &tables(std::slice::from_ref(service), ""));
@@ -234,7 +234,7 @@ fn no_log_and_no_status_contains_a_topic_or_a_token() {
     let services = services(&home);
     let secrets = [NTFY_TOPIC, "T0123456789", "s3cret99", TELEGRAM_TOKEN];
     for (service, secret) in services.iter().zip(secrets) {
-        // It repeats what it was asked.
+        // The answer quotes the request.
         service.server.answer(&[Answer::Said(404, format!("there is no {secret}"))]);
     }
     let mut daemon = home.start(&config("en", &tables(&services, "")));
@@ -259,7 +259,7 @@ fn alertmanager_table(server: &HttpServer, more: &str) -> String {
     format!("[[receivers]]\nname = \"am\"\ntype = \"alertmanager\"\nurl = \"{url}\"\n{more}")
 }
 
-/// `sensor` and how long an alert holds from its receipt on, in seconds; below zero for one that ended.
+/// Sensor and seconds until `endsAt` from receipt on; negative for an ended alert.
 fn alerts(request: &Request) -> Vec<(String, i64)> {
     let json = request.json();
     let alert = |alert: &Value| {
@@ -288,7 +288,7 @@ fn alertmanager_gets_repeats_before_expiry_and_an_end_at_once() {
         alerts(request).iter().any(|(sensor, holds)| sensor == "T_1" && *holds <= 0)
     };
     daemon.wait_until("the end of one", SOON, || server.taken().iter().any(ended));
-    // It is told once, and the other again and again.
+    // The end is sent once, and the active alert repeatedly.
     let so_far = server.taken().len();
     let taken = server.wait_taken(so_far + 3, SOON);
     let last: Vec<_> = taken[so_far..].iter().flat_map(alerts).collect();

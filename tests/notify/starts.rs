@@ -1,12 +1,12 @@
-//! A start is told to receivers that ask for it: for how long the daemon was down, and what has come in since.
+//! Notifications of starts (`tell_start`): the downtime, and the readings received since.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-use crate::fixture::{FINE, HOT, ReadingPublisher, config, receiver, told};
+use crate::fixture::{FINE, HOT, ReadingPublisher, config, notified, receiver};
 use crate::support::http::{Answer, Request};
 use crate::support::{Home, HttpServer, SOON};
 
-/// A template that shows what people read, and a webhook, both told of starts.
+/// A template receiver and a webhook receiver, both with `tell_start`.
 fn both(people: &HttpServer, program: &HttpServer, wait: &str) -> String {
     let people = format!(
         "type = \"template\"\nurl = \"{}\"\nbody = '{{\"s\": \"{{subject}}\", \"t\": \"{{text}}\"}}'\n\
@@ -25,7 +25,7 @@ fn text(request: &Request) -> String {
     request.json()["t"].as_str().expect("a text").to_owned()
 }
 
-/// The times of `from … UTC to … UTC`.
+/// Parses the times of `from … UTC to … UTC`.
 fn times(text: &str) -> [DateTime<Utc>; 2] {
     let (_, rest) = text.split_once("from ").expect("a beginning");
     let (from, rest) = rest.split_once(" UTC to ").expect("an end");
@@ -53,9 +53,9 @@ fn a_start_is_notified_with_the_downtime_and_the_readings_since() {
     assert!((from - stopped).num_seconds().abs() <= 2, "{from} {stopped}");
     assert!((0..=10).contains(&(to - from).num_seconds()), "{from} {to}");
     assert!(self::text(&start).ends_with("2 readings have come in since.\n"), "{start:?}");
-    let alert = told(&program.wait_taken(2, SOON)[1].json());
+    let alert = notified(&program.wait_taken(2, SOON)[1].json());
     assert_eq!(alert, ["vigie-start resolved"]);
-    // What comes last would come after a second one.
+    // A marker: a second start notification would arrive before it.
     publisher.publish("A", "Hall", FINE, 60);
     assert!(subject(&people.wait_taken(3, SOON)[2]).contains("1 alarm over"));
     assert_eq!(daemon.stop(), 0);

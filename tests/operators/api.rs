@@ -1,4 +1,4 @@
-//! By HTTP: what is answered, and to whom.
+//! The HTTP API: requests, responses and access.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -151,7 +151,7 @@ fn with_a_token_configured_requests_without_it_are_refused() {
     let change = tcp.ask("POST", path, &headers, "{\"by\":\"anne\"}").expect("an answer");
     assert_eq!(change.status, 401);
     assert_eq!(fixture.alarms()[0]["state"], "unacknowledged");
-    // The socket is for who may open it.
+    // The socket's file mode decides who may use it.
     assert_eq!(fixture.home.api().get("/api/v1/alarms").expect("an answer").status, 200);
     assert!(!fixture.daemon.log().contains("s3cret"), "the token is in the log");
 }
@@ -160,7 +160,7 @@ fn with_a_token_configured_requests_without_it_are_refused() {
 fn an_incomplete_request_times_out() {
     let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
     let Server::Tcp(address) = fixture.daemon.web() else { panic!("an address") };
-    // Ends only when the server closes the connection.
+    // Returns only when the server closes the connection.
     let answer_to = |half: &str| {
         let mut stream = TcpStream::connect(&address).expect("a connection");
         stream.set_read_timeout(Some(SOON)).expect("set the patience");
@@ -194,7 +194,7 @@ fn a_failed_listener_has_a_reason() {
     }
 }
 
-/// Who sends malformed requests fills no log: a few lines, and how many were held back.
+/// Malformed requests give a few log lines and a count of suppressed ones.
 #[test]
 fn malformed_requests_do_not_fill_the_log() {
     let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
@@ -202,7 +202,7 @@ fn malformed_requests_do_not_fill_the_log() {
     for _ in 0..100 {
         let mut stream = std::net::TcpStream::connect(&address).expect("a connection");
         stream.write_all(b"\x00 / HTTP/9.9\r\n\r\n").expect("send");
-        let _answer = stream.read_to_end(&mut Vec::new()); // or a reset
+        let _answer = stream.read_to_end(&mut Vec::new()); // the server may reset the connection
     }
     let lines = fixture.daemon.lines_with("actix");
     assert!(lines.len() <= 6, "{lines:?}");
@@ -228,7 +228,7 @@ fn responses_have_security_and_caching_headers() {
     }
 }
 
-/// Page by page, each alarm once, whatever the size of a page.
+/// Paging returns each alarm once, whatever the page size.
 #[test]
 fn alarms_come_in_pages() {
     let mut fixture = Fixture::embedded("");

@@ -1,4 +1,4 @@
-//! The dashboard's files: served without a login, cached by their hash, under a strict policy.
+//! The dashboard's files: public, cached by their hash, under a strict content security policy.
 
 use crate::support::Home;
 use crate::support::api::{Raw, Server};
@@ -13,7 +13,7 @@ fn fetch(server: &Server, method: &str, path: &str, headers: &[(&str, &str)]) ->
     server.ask_raw(method, path, headers, "").expect("an answer")
 }
 
-/// `a/HASH/` of the page.
+/// Asset path in the page, `a/HASH/`.
 fn prefix(page: &Raw) -> String {
     let text = std::str::from_utf8(&page.body).expect("text");
     let at = text.find("\"a/").expect("a relative address") + 1;

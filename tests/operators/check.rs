@@ -1,4 +1,4 @@
-//! Mistakes are said all at once, with their places; what can't start exits with the code for it.
+//! `vigie check` reports all mistakes at once, with their places; a failed start has the right exit code.
 
 use std::net::TcpListener;
 use std::process::Output;
@@ -9,7 +9,7 @@ const BAD_CONFIG: i32 = 2;
 const UNAVAILABLE: i32 = 69;
 const GAVE_UP: i32 = 70;
 
-/// Six mistakes, each on a line marked with a number and what the complaint must name.
+/// Six mistakes, each on a line marked with a number and the text that its error must contain.
 const SIX_MISTAKES: &str = r#"language = "fr"
 shutdown_timeout = "10 parsecs"         # 1 parsecs
 
@@ -40,7 +40,7 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout)
 }
 
-/// The text from the complaint about `line` up to the next complaint.
+/// Text from the error about `line` up to the next error.
 fn complaint(said: &str, line: usize) -> String {
     let place = format!("vigie.toml:{line}:");
     let starts = said.lines().position(|text| text.starts_with(&place));
@@ -108,7 +108,7 @@ fn a_port_in_use_exits_with_69() {
 #[test]
 fn a_database_that_cant_be_written_ends_the_start() {
     let home = Home::new();
-    // Not even root can make a file below a file.
+    // Even root can't create a file below a file.
     home.write("file", "");
     let mut daemon =
         home.spawn("[broker]\nlisten = \"127.0.0.1:0\"\n[storage]\npath = \"file/readings.db\"\n");
@@ -116,7 +116,7 @@ fn a_database_that_cant_be_written_ends_the_start() {
     assert!(daemon.log().contains("file/readings.db"), "the file is named");
 }
 
-/// Each of the twelve panics at every reading, and more than ten failing are too many.
+/// All twelve sensors panic at every reading; more than ten failing children end the daemon.
 #[test]
 fn a_fleet_that_keeps_failing_ends_the_daemon() {
     let home = Home::new();

@@ -1,4 +1,4 @@
-//! By command.
+//! Operators' actions by command.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ fn an_operator_acknowledges_by_command() {
 
     let (code, said) = fixture.vigie(&["ack", &id, "--by", "anne", "--why", "on my way"]);
     assert_eq!((code, said.trim()), (0, format!("ack warm/T_1 ({id}): done").as_str()));
-    // Committed before it was answered.
+    // Committed before the answer.
     let alarm = &fixture.alarms()[0];
     assert_eq!(alarm["state"], "acknowledged");
     assert_eq!(
@@ -44,7 +44,7 @@ fn an_operator_acknowledges_by_command() {
     assert!(csv.contains(",warm,anne,on my way,Temperature: alarm acknowledged by anne"), "{csv}");
     let (_, resolved) = fixture.vigie(&["alerts", "--state", "resolved", "--json"]);
     assert_eq!(resolved.lines().count(), 1, "{resolved}");
-    // What was published has the contract's fields and no others.
+    // The published alert has exactly the contract's fields.
     let told = fixture.client.wait_count(names::ALERTS, 1, SOON)[0].json();
     assert_eq!(told.as_object().expect("an object").len(), 11, "{told}");
 }
@@ -86,7 +86,7 @@ fn a_shelved_or_out_of_service_alarm_is_recorded_and_not_announced() {
     assert_eq!(alarm["shelved"]["why"], "door");
     fixture.publish_reading("T_1", 30.0);
     assert_eq!(fixture.vigie(&["unshelve", "warm/T_1", "--by", "anne"]).0, 0);
-    // Raised under the shelf, told after it.
+    // Raised while shelved, announced afterwards.
     let told = fixture.published(1);
     let out = ["out-of-service", "warm/T_1", "--by", "bo", "--why", "calibration"];
     assert_eq!(fixture.vigie(&out).0, 0);
@@ -95,7 +95,7 @@ fn a_shelved_or_out_of_service_alarm_is_recorded_and_not_announced() {
     fixture.publish_reading("T_1", 31.0);
     assert_eq!(fixture.vigie(&["return-to-service", "warm/T_1", "--by", "bo"]).0, 0);
     fixture.publish_reading("T_1", 20.0);
-    // It went and came while nobody was told: to people it is the alarm they know.
+    // It returned and was raised again unannounced, so it keeps its announced alarm.
     assert_eq!(fixture.published(2), [told[0].clone(), ("resolved".into(), told[0].1.clone())]);
     assert_eq!(
         fixture.history(),

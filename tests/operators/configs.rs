@@ -1,4 +1,4 @@
-//! Every configuration in `config/` is valid, and `vigie check`'s promise holds for large fleets.
+//! Every configuration in `config/` is valid, and `vigie check` handles large fleets.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ fn config_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
 }
 
-/// A configuration of `config/`, the files it names taken to exist.
+/// A configuration of `config/`; the files that it names are assumed to exist.
 fn shipped(name: &str) -> Config {
     let text = std::fs::read_to_string(config_dir().join(name)).unwrap();
     config::parse(&text, name).unwrap_or_else(|errors| panic!("{errors}"))
@@ -22,13 +22,13 @@ fn every_shipped_config_is_valid() {
     let mut num_checked = 0;
     for entry in std::fs::read_dir(config_dir()).unwrap() {
         let path = entry.unwrap().path();
-        // Rule tests beside the configurations are no configurations: see `rule_tests.rs`.
+        // Rule tests in the same folder are not configurations: see `rule_tests.rs`.
         let name = path.display().to_string();
         let is_toml = path.extension().is_some_and(|extension| extension == "toml");
         if !is_toml || name.ends_with(".test.toml") {
             continue;
         }
-        // Tests run in the package's folder, as `make run` does, so relative paths mean the same.
+        // Tests run in the package's folder, as `make run` does, so relative paths are the same.
         config::load(&path).unwrap_or_else(|errors| panic!("{errors}"));
         num_checked += 1;
     }
@@ -63,7 +63,7 @@ fn the_factory_has_the_origins_fleet() {
     assert_eq!(config.storage.path, Path::new("sensor_data.db"));
 }
 
-/// An alert should come soon, and from a spike: the readings without faults stay within limits.
+/// The first alert comes soon, and from a simulated fault: normal readings stay within the limits.
 #[test]
 fn the_factory_shows_an_alert_soon() {
     let config = shipped("factory.toml");
@@ -122,7 +122,7 @@ fn a_hundred_thousand_tables_are_a_hundred_thousand_sensors() {
     assert_eq!(config.sensors.len(), 100_000);
     assert_eq!(config.sensors[99_999].id.as_str(), "S_100000");
 
-    // One more table that repeats an id in the middle is found, with both places.
+    // A repeated id in the middle is reported with both places.
     text.push_str("[[sensors]]\nid = \"S_050000\"\nsource = { type = \"simulated\" }\n");
     let errors = config::parse(&text, "large.toml").unwrap_err();
     let [error] = errors.as_slice() else { panic!("{errors}") };
@@ -145,7 +145,7 @@ fn a_range_makes_a_hundred_thousand_sensors() {
     assert_eq!((seed(&first.source), seed(&last.source)), (7, 100_006));
 }
 
-/// The examples of `[[receivers]]`, which nobody runs as they stand.
+/// The examples of `[[receivers]]` on the page on notifications.
 #[test]
 fn the_manuals_receivers_are_valid() {
     let server_room = std::fs::read_to_string(config_dir().join("server-room.toml")).unwrap();
@@ -168,7 +168,7 @@ fn the_manuals_receivers_are_valid() {
     }
 }
 
-/// The examples of the page on the embedded broker, each below a `[broker]`.
+/// The examples on the page on the embedded broker, each with a `[broker]` table.
 #[test]
 fn the_manuals_broker_examples_are_valid() {
     let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/broker.md");

@@ -1,4 +1,4 @@
-//! `vigie decode`, and the manual's pages on devices: each example gives the readings that its page shows.
+//! `vigie decode`, and the manual's pages on devices: each example decodes to the readings on its page.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ use crate::support::{Home, run_vigie};
 
 const BROKER: &str = "timezone = \"UTC\"\n[broker]\nlisten = \"127.0.0.1:0\"\n";
 
-/// Passes messages through `vigie decode --jsonl`; a line each.
+/// Decodes messages by `vigie decode --jsonl`; returns one JSON line each.
 fn decode(home: &Home, config: &str, messages: &[(String, String)]) -> Vec<Value> {
     let config = home.write("decode.toml", config);
     let mut vigie = Command::new(env!("CARGO_BIN_EXE_vigie"))

@@ -1,5 +1,5 @@
-//! "My device isn't there": what has been heard, what nobody takes, and the lines of configuration for it, of a running
-//! daemon and by listening.
+//! "My device isn't there": devices, unread topics and the suggested configuration, from the running daemon
+//! (`vigie devices`) and from a broker (`vigie decode --listen`).
 
 use std::fs;
 
@@ -13,7 +13,7 @@ const EMBEDDED: &str = "[broker]\nlisten = \"127.0.0.1:0\"\n";
 const SITE: &str = "[[devices]]\ntopic = \"site/{sensor}/state\"\n\
     values = { temperature = { at = \"/t\", unit = \"°C\" }, humidity = \"/h\" }\n";
 
-/// `vigie devices --json` of the daemon in `home`.
+/// Output of `vigie devices --json` in `home`.
 fn heard(home: &Home) -> Value {
     let output = run_vigie(home, &["devices", "--json", "-c", "vigie.toml"]);
     let said = String::from_utf8_lossy(&output.stderr);
@@ -28,7 +28,7 @@ fn text(home: &Home, args: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// The lines to paste at the end of what a command said.
+/// The suggested configuration at the end of a command's output.
 fn lines_to_paste(said: &str) -> &str {
     let at = said.find("TO READ THEM").expect("lines to paste");
     said[at..].split_once('\n').expect("lines after it").1
@@ -92,7 +92,7 @@ fn an_unread_topic_becomes_readings_with_the_suggested_lines() {
         "[[devices]]\npreset = \"zigbee2mqtt\"\nbase = \"zb\"\n"
     );
     assert!(shape("door/front")["config"].is_null() && shape("door/front")["note"].is_string());
-    // What the daemon itself publishes is not among them, and nothing of it is logged.
+    // The daemon's own messages are neither listed nor logged.
     assert_eq!(shapes.len(), 4, "{report}");
     assert!(report["broker"].as_str().expect("an address").starts_with("127.0.0.1:"));
 
@@ -132,7 +132,7 @@ fn without_a_daemon_devices_names_the_socket_it_tried() {
     }
 }
 
-/// What `vigie decode --listen` says of the messages that were retained before, and that come while it listens.
+/// `vigie decode --listen` explains retained messages and those that arrive while it listens.
 fn listened(home: &Home, device: &Client, args: &[&str]) -> String {
     device.retain("shellies/shellyht-A1B2C3/sensor/temperature", "19.5");
     device.retain("site/cellar/state", "{\"t\":21.5}");
@@ -158,7 +158,7 @@ fn decode_listen_explains_each_message_of_a_broker() {
     home.write("vigie.toml", &table);
     let device = Client::connect(&broker.access());
 
-    // A configuration that says where the broker is, and nothing else.
+    // A configuration with the broker only.
     let said = listened(&home, &device, &[]);
     assert!(said.starts_with("5 messages\n"), "{said}");
     assert!(said.contains("\nlab/+: 3 messages, the last on lab/"), "{said}");

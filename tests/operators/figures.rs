@@ -1,4 +1,4 @@
-//! What pages ask for by plain HTTP: series, the system, the broker, the history of alerts.
+//! What the dashboard requests by HTTP: series, system, broker, alert history.
 
 use std::time::Duration;
 
@@ -193,7 +193,7 @@ fn the_broker_shows_rates_topics_and_sessions() {
         sessions.iter().find(|session| session["subscriptions"] == 1).expect("the listener's");
     assert!(here["connected"] == true && here["address"].is_string() && here["since"].is_string());
 
-    // The feed has the same, once a second at most.
+    // The feed has the same, at most once a second.
     let want = json!({ "system": true, "broker": true });
     let mut client = LiveClient::connect(&address, None, 0, &want);
     let state = client.state(SOON).expect("a state");

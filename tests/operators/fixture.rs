@@ -7,7 +7,7 @@ use crate::support::{Access, Client, Daemon, Home, SOON, names, run_vigie};
 
 pub const EMBEDDED: &str = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n";
 
-/// One alarm that is to be acknowledged, and one that is to be reset.
+/// A rule whose alarm must be acknowledged, and one whose alarm must be reset.
 pub const RULES: &str = r#"
 [[rules]]
 name = "warm"
@@ -22,17 +22,17 @@ limit = 10.0
 latching = true
 "#;
 
-/// Every event: sensor, rule, what it did, whether it was announced, who and why.
+/// Query of all events: sensor, rule, transition, announced, operator, reason.
 const HISTORY: &str = "SELECT concat_ws(' ', sensor_id, rule, transition, announced, \"by\", why)
     FROM alerts ORDER BY id";
 
-/// What was asked for, by whom, and what became of it.
+/// Query of operators' actions with their outcome.
 pub const ACTIONS: &str = "SELECT concat_ws('|', action, rule, sensor, \"by\", why, via, outcome)
     FROM operator_actions ORDER BY id";
 
 /// A daemon with a client on its broker.
 pub struct Fixture {
-    // Before its folder, so that it ends first.
+    // Before its folder, so that it is dropped first.
     pub daemon: Daemon,
     pub client: Client,
     pub home: Home,
@@ -57,7 +57,7 @@ impl Fixture {
         Self { daemon, client, home, config: config.to_owned(), num_readings: 0 }
     }
 
-    /// A reading that is stored, with whatever it brings, when this returns.
+    /// Publishes a reading and waits until it is stored with its effects.
     pub fn publish_reading(&mut self, sensor: &str, value: f64) {
         let payload = reading(sensor, value, &timestamp(self.num_readings));
         self.num_readings += 1;
@@ -67,7 +67,7 @@ impl Fixture {
         self.daemon.wait_until("the reading", SOON, || db.count() == expected);
     }
 
-    /// Runs a command; its exit code, and what it said.
+    /// Runs a command; returns exit code and output.
     pub fn vigie(&self, args: &[&str]) -> (i32, String) {
         let file = self.home.path("vigie.toml");
         let args = [args, &["-c", file.to_str().expect("a path of text")]].concat();
@@ -77,7 +77,7 @@ impl Fixture {
         (code, String::from_utf8(said).expect("text"))
     }
 
-    /// The alarms that are not at rest.
+    /// Alarms that are not normal.
     pub fn alarms(&self) -> Vec<Value> {
         let (code, said) = self.vigie(&["alarms", "--json"]);
         assert_eq!(code, 0, "{said}");
@@ -88,7 +88,7 @@ impl Fixture {
         self.home.db().texts(HISTORY)
     }
 
-    /// How many alerts were published, in order: state and id.
+    /// Waits for `count` published alerts; returns state and id of each, in order.
     pub fn published(&self, count: usize) -> Vec<(String, String)> {
         let told = self.client.wait_count(names::ALERTS, count, SOON);
         assert_eq!(told.len(), count, "{told:?}");

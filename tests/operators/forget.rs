@@ -1,4 +1,4 @@
-//! A sensor that is gone: forgotten, it raises no alarm and shows nowhere, over a restart too, until it speaks.
+//! A forgotten sensor raises no alarm and is shown nowhere, over a restart too, until its next reading.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn say(fixture: &Fixture, sensor: &str) {
     fixture.client.publish(names::READINGS, payload.to_string(), 1);
 }
 
-/// Waits for the silence alarm of a sensor.
+/// Waits for the `stale` alarm of a sensor.
 fn wait_silent(fixture: &Fixture, sensor: &str) {
     eventually(&format!("the silence of {sensor}"), SOON, || silent(fixture, sensor).then_some(()));
 }
@@ -30,7 +30,7 @@ fn silent(fixture: &Fixture, sensor: &str) -> bool {
     fixture.alarms().iter().any(|alarm| alarm["sensor_id"] == sensor)
 }
 
-/// Sensors of the live table.
+/// Sensors in the live table.
 fn sensors(fixture: &Fixture) -> Vec<String> {
     let answer = fixture.home.api().ask("GET", "/api/v1/sensors", &[], "").expect("an answer");
     let sensors = answer.json["sensors"].as_array().expect("a list").clone();
@@ -72,7 +72,7 @@ fn a_forgotten_sensor_is_gone_over_restarts_until_its_next_reading() {
     let access = daemon.embedded_broker();
     let fixture = Fixture::on(fixture.home, daemon, &fixture.config, &access);
     say(&fixture, "COLD_02");
-    // What was silent before it would be so since.
+    // By the time COLD_02 is silent, COLD_07 would be silent too if it were still watched.
     wait_silent(&fixture, "COLD_02");
     assert!(!silent(&fixture, "COLD_07"));
     assert!(!sensors(&fixture).contains(&"COLD_07".into()));
@@ -109,7 +109,7 @@ fn forgetting_a_configured_sensor_is_refused_with_a_remedy() {
     assert!(silent(&fixture, "NAMED"), "nothing was done");
 }
 
-/// With an exclusion in a rule's patterns, an alarm ends at the reload, and the rule holds for all others as before.
+/// Excluding a sensor from a rule by a reload ends its alarm; the rule applies to all others as before.
 #[test]
 fn a_pattern_with_an_exclamation_mark_excludes_a_sensor() {
     let fixture = fixture("");

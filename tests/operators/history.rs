@@ -1,4 +1,4 @@
-//! History by HTTP: the newest readings at once, spikes and all, also after a kill; late ones once they are merged.
+//! History by HTTP: the newest readings at once with their peaks, also after a kill; late readings once merged.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::support::api::Server;
 use crate::support::readings::reading;
 use crate::support::{SOON, names};
 
-/// Late readings are merged after half a minute.
+/// Timeout for the merge of late readings, which takes half a minute.
 const MERGED: Duration = Duration::from_secs(90);
 
 fn text(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-/// The history of `T_1`, from one time until another.
+/// History of `T_1` in a period.
 fn history(server: &Server, from: DateTime<Utc>, until: DateTime<Utc>) -> Value {
     let (from, until) = (text(from), text(until));
     let path = format!("/api/v1/readings?sensor=T_1&from={from}&to={until}&px=500");
@@ -56,7 +56,7 @@ fn history_has_the_newest_readings_also_after_a_kill() {
     wait_rows(&mut fixture, 20);
     let [from, until] = [now - TimeDelta::hours(2), now + TimeDelta::minutes(1)];
     fixture.daemon.wait_until("all in the history", MERGED, || {
-        // Those before the hour are late when it has just been sealed.
+        // If an hour has just been sealed, readings before it are late.
         sum(&history(&tcp, from, until), "n") == 20.0
     });
     let found = history(&tcp, from, until);

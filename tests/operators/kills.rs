@@ -1,5 +1,4 @@
-//! `kill -9`, or a stop, in the middle of what operators do: it is done once, whole, or can be asked for
-//! again.
+//! `kill -9` or a stop during operators' actions: an action is done once and completely, or can be repeated.
 
 use std::thread;
 use std::time::Duration;
@@ -17,15 +16,15 @@ use crate::support::{Client, Daemon, Home, Mosquitto, SOON, eventually, let_run,
 const ROUNDS: usize = 10;
 const SENSORS: usize = 3;
 
-/// A step of the script.
+/// Step of the script.
 enum Step {
-    /// A reading of each sensor.
+    /// Publishes a reading of each sensor.
     Read(f64),
-    /// An operator's word on an alarm of each sensor, and whether it shows that it was done.
+    /// An operator's action on an alarm of each sensor: rule, verb, body, and a check whether it was done.
     Say(&'static str, &'static str, Value, fn(&Value) -> bool),
 }
 
-/// One round: alarms that are shelved, acknowledged, taken out of service and reset as they come and go.
+/// One round: alarms are shelved, acknowledged, taken out of service and reset as they are raised and return.
 fn round() -> Vec<Step> {
     let by = |by: &str| json!({ "by": by });
     let why = |by: &str, why: &str| json!({ "by": by, "why": why });
@@ -51,7 +50,7 @@ fn round() -> Vec<Step> {
     ]
 }
 
-/// The daemon, and who kills it.
+/// A daemon that is killed at random.
 struct KilledDaemon {
     daemon: Daemon,
     client: Client,
@@ -63,7 +62,7 @@ struct KilledDaemon {
 }
 
 impl KilledDaemon {
-    /// Kills the daemon a little later, if it is time again, and starts it anew.
+    /// Maybe kills the daemon after a short delay and restarts it.
     fn maybe_kill(&mut self, steps_left: usize) {
         let is_time =
             self.kills_left > 0 && (self.kills_left >= steps_left || self.random.random_bool(0.25));
@@ -87,7 +86,7 @@ impl KilledDaemon {
         self.daemon.wait_until("the readings", SOON, || db.count() == expected);
     }
 
-    /// Asks, and asks again until it shows that it was done: the answer may be lost in a kill.
+    /// Repeats a request until its effect shows: the answer may be lost in a kill.
     fn say(
         &mut self,
         (rule, verb): (&str, &str),
@@ -106,7 +105,7 @@ impl KilledDaemon {
             if sensor == SENSORS - 1 {
                 self.maybe_kill(steps_left);
             }
-            // With a kill, anything may have become of it.
+            // After a kill, the request may or may not have been done.
             let _ = first.join().expect("asked");
             eventually(&path, SOON, || {
                 let shown = shown(&api, &alarm)?;
@@ -120,7 +119,7 @@ impl KilledDaemon {
     }
 }
 
-/// The alarm as it is now, `null` for one at rest; nothing when the daemon gives no answer.
+/// Present state of an alarm, `null` when normal; `None` if the daemon does not answer.
 fn shown(api: &Server, alarm: &str) -> Option<Value> {
     let answer = api.get(alarm).ok()?;
     match answer.status {
@@ -130,8 +129,8 @@ fn shown(api: &Server, alarm: &str) -> Option<Value> {
     }
 }
 
-/// Every alarm's history, line for line. What an operator did is dated by the clock, so its time is left
-/// out, and ids are told by the order they came in.
+/// History of every alarm, a line an event. Times of operators' actions are left out, since they are by the wall clock; ids
+/// are replaced by their order.
 fn history(home: &Home) -> Vec<String> {
     let sql =
         "SELECT concat_ws(' ', sensor_id, rule, transition, state, severity, value, threshold,
@@ -142,7 +141,7 @@ fn history(home: &Home) -> Vec<String> {
     home.db().texts(sql)
 }
 
-/// Plays the script to a daemon that is killed so many times on the way.
+/// Plays the script to a daemon that is killed `kills` times.
 fn play(kills: usize) -> Vec<String> {
     let (broker, home) = (Mosquitto::running(), Home::new());
     let access = broker.access();
@@ -172,7 +171,7 @@ fn kills_lose_and_repeat_no_operator_action() {
         return;
     }
     let whole = play(0);
-    // The steps of a round that change something, of each sensor.
+    // Each round has 17 steps that change something, for each sensor.
     assert_eq!(whole.len(), ROUNDS * SENSORS * 17, "{whole:#?}");
     let killed = play(30);
     eprintln!("{} transitions, beside {} with 30 kills", whole.len(), killed.len());
@@ -189,7 +188,7 @@ fn an_action_in_flight_at_a_storage_panic_is_done_once() {
     let mut fixture = Fixture::with(home, &format!("{EMBEDDED}{RULES}"));
     fixture.publish_reading("T_1", 30.0);
     let_run(Duration::from_secs(1));
-    // The message that carries this is the occasion.
+    // The panic happens at the message that carries this action.
     let (code, said) = fixture.vigie(&["ack", "warm/T_1", "--by", "anne"]);
     assert_eq!((code, said.contains("done")), (0, true), "{said}");
     fixture.daemon.wait_line(names::PANIC_IN, SOON);
@@ -216,7 +215,7 @@ fn an_operators_action_survives_a_kill() {
     assert_eq!(state.json["shelved"]["by"], "anne");
 }
 
-/// Takes the write lock of the database until dropped.
+/// Holds the write lock of the database until dropped.
 fn lock(fixture: &Fixture) -> Connection {
     let lock = Connection::open(fixture.home.db().path()).expect("open the database");
     lock.busy_timeout(SOON).expect("set the patience");

@@ -1,5 +1,4 @@
-//! The live feed, by a client of its own: what is published arrives, a cut costs nothing, and neither does a client
-//! that looks away.
+//! The live feed, with a separate client: published values arrive, a reconnect resumes, and a slow client costs nothing.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +24,7 @@ fn connect(address: &str) -> LiveClient {
     LiveClient::connect(address, None, 0, &all())
 }
 
-/// The newest value of a series in a state, by its index.
+/// Newest value of a series in a state, by index.
 fn value_of(state: &Value, index: u64) -> Option<Value> {
     let values = state["values"].as_array()?;
     values.iter().find(|value| value[0] == index).cloned()
@@ -68,7 +67,7 @@ fn a_published_value_and_its_alarm_arrive_within_a_second() {
     });
     let took = published.elapsed();
     assert!(took < Duration::from_secs(1), "{took:?}");
-    // High, and not acknowledged.
+    // Priority high, unacknowledged.
     assert_eq!((&value[1], &value[3]), (&json!(38.2), &json!(2 + 8)));
     assert_eq!((&alarm["state"], &alarm["sensor_id"]), (&json!("unacknowledged"), &json!("T_1")));
     assert_eq!(alarm["runbook"], Value::Null);
@@ -113,7 +112,7 @@ fn a_reconnect_resumes_and_a_restart_sends_the_full_state() {
     assert_eq!(value_of(&resumed, 1).expect("its value")[1], 22.0);
     let seq = client.seq;
     drop(client);
-    // The same again, of which nothing is new.
+    // The same value again changes nothing.
     let mut client = LiveClient::connect(&address, Some(&epoch), seq, &all());
     assert_eq!(client.state(Duration::from_secs(1)), None);
 
@@ -131,7 +130,7 @@ fn a_client_that_does_not_acknowledge_is_sent_nothing_but_beats() {
     fixture.publish_reading("T_1", 20.0);
     let mut client = connect(&address);
     client.state(SOON).expect("a state");
-    // From here on it looks away.
+    // From here on it acknowledges nothing.
     fixture.publish_reading("T_1", 21.0);
     let Frame::Json(unacknowledged) = client.socket.receive(SOON) else { panic!("no state") };
     assert_eq!(unacknowledged["type"], "state");
@@ -144,19 +143,19 @@ fn a_client_that_does_not_acknowledge_is_sent_nothing_but_beats() {
         assert_eq!(frame["type"], "beat", "{frame}");
     }
     assert!(begun.elapsed() < Duration::from_secs(5), "beats come each 2 s");
-    // It looks again: one state has all it missed.
+    // After an acknowledgement, one state has everything that it missed.
     client.socket.send(&json!({ "ack": unacknowledged["seq"] }).to_string());
     let missed = client.state(SOON).expect("a state");
     assert_eq!(missed["values"].as_array().map(Vec::len), Some(1));
     assert_eq!(value_of(&missed, 0).expect("its value")[1], 9.5);
-    // And it does not hold up the stop, though it reads nothing.
+    // A client that reads nothing does not delay the stop.
     let stopped = Instant::now();
     assert_eq!(fixture.daemon.stop(), 0);
     assert!(stopped.elapsed() < Duration::from_secs(3), "{:?}", stopped.elapsed());
     assert_eq!(last(&mut client.socket), Frame::Close(1001));
 }
 
-/// The close or end that follows on texts.
+/// The close frame or the end, after any text frames.
 fn last(socket: &mut WebSocket) -> Frame {
     loop {
         match socket.receive(SOON) {
@@ -214,7 +213,7 @@ fn at_most_32_feeds_are_open() {
     let mut clients: Vec<_> = (0..32).map(|_| connect(&address)).collect();
     let mut refused = WebSocket::open(&address, "/api/v1/live", &[]).expect("a connection");
     assert_eq!(refused.receive(SOON), Frame::Close(1013));
-    // The others hear nothing of it, and the API answers.
+    // The other feeds are unaffected, and the API answers.
     fixture.publish_reading("T_1", 20.0);
     for client in &mut clients {
         client.wait_state("the value", SOON, |state| value_of(state, 0));
@@ -276,7 +275,7 @@ fn a_large_fleet_comes_in_parts() {
             );
         }
     }
-    // Whole at once, for who comes now.
+    // A new client gets the full state at once.
     let mut parts = 0;
     let mut late = connect(&address);
     loop {

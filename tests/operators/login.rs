@@ -1,4 +1,4 @@
-//! Logins: who is let in, what he may do then, and what is said of those who are refused.
+//! Logins, sessions and roles, and the log of refused logins.
 
 use serde_json::{Value, json};
 use vigie::web::hash_password;
@@ -14,13 +14,13 @@ pub const SESSION: &str = "/api/v1/session";
 pub const ACK: &str = "/api/v1/alarms/warm%2FT_1/ack";
 pub const PASSWORD: &str = "correct horse";
 
-/// Lines of a user whose password is [`PASSWORD`].
+/// Configuration of a user with the password [`PASSWORD`].
 fn user(name: &str, role: &str) -> String {
     let hash = hash_password(PASSWORD).expect("a hash");
     format!("[[web.users]]\nname = \"{name}\"\npassword_hash = \"{hash}\"\nrole = \"{role}\"\n")
 }
 
-/// Two users, on loopback.
+/// A daemon with two users, on loopback.
 pub fn users(more: &str) -> String {
     let web = "[web]\nlisten = \"127.0.0.1:0\"\n";
     [web, more, "\n", &user("anne", "operator"), &user("bob", "viewer")].concat()
@@ -35,7 +35,7 @@ pub fn log_in(server: &Server, name: &str, password: &str, headers: &[(&str, &st
     server.ask_raw("POST", SESSION, &[&[JSON], headers].concat(), &body).expect("an answer")
 }
 
-/// The cookie of a new session.
+/// Logs in; returns the session's cookie.
 pub fn cookie(server: &Server, name: &str) -> String {
     let answer = log_in(server, name, PASSWORD, &[]);
     assert_eq!(answer.status, 204, "{answer:?}");
@@ -83,7 +83,7 @@ fn without_a_login_only_the_page_and_the_login_answer() {
         (&who["user"], &who["role"], &who["open"]),
         (&Value::Null, &Value::Null, &json!(false))
     );
-    // The socket is for who may open it.
+    // The socket's file mode decides who may use it.
     let local = fixture.home.api();
     assert_eq!(local.get("/api/v1/alarms").expect("an answer").status, 200);
     assert_eq!(local.get(SESSION).expect("an answer").json["role"], "operator");

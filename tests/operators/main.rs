@@ -1,6 +1,5 @@
-//! What operators do with the daemon: actions on alarms by command, HTTP and MQTT, each done,
-//! recorded and kept, or refused; the configuration, checked before a start and reloaded while the
-//! daemon runs; the daemon's status.
+//! Operation of the daemon: actions on alarms by command, HTTP and MQTT; configuration checks and reloads; status, live
+//! feed, login and metrics; the manual.
 
 #[path = "../support/mod.rs"]
 mod support;

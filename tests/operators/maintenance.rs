@@ -1,4 +1,4 @@
-//! Planned maintenance by HTTP: the windows that concern a sensor, also after a reload.
+//! Planned maintenance by HTTP: the windows of a sensor, also after a reload.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ fn windows_of_planned_maintenance_are_those_of_the_sensor_and_of_the_configurati
     };
     let friday = window("defrost", &["cold"], 2, "22:30:00", "00:30:00");
     let mut defrosts = windows("COLD_1");
-    // It ends on the day after.
+    // This window ends on the next day.
     defrosts[0]["to"] = friday["to"].clone();
     assert_eq!(defrosts[0], friday);
     assert_eq!(defrosts.as_array().map(Vec::len), Some(2));

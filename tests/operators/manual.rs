@@ -1,4 +1,4 @@
-//! The manual's examples: every configuration shown is valid, and its first steps lead where they say.
+//! The manual: its configurations are valid, its links resolve, its commands exist, and its first steps work.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,8 @@ use vigie::config;
 use super::support::manual::{configs, steps};
 use super::support::{Home, SOON, eventually, require, run_vigie};
 
-/// Blocks that are no configuration by themselves: a source of a sensor, a test of rules, a hash that is left out.
+/// Blocks that are not complete configurations, as (page, text in the block): a sensor's source, a test of rules, an
+/// omitted hash.
 const FRAGMENTS: [(&str, &str); 3] =
     [("configuration", "source ="), ("rules", "[[tests]]"), ("login", "password_hash")];
 
@@ -18,7 +19,7 @@ fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
 }
 
-/// All pages, README among them, each with its path and text.
+/// All pages and README, as (path, text).
 fn pages() -> Vec<(String, String)> {
     let folders = [docs(), docs().join("devices")].map(|folder| fs::read_dir(folder).unwrap());
     let files = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
@@ -74,7 +75,7 @@ fn every_link_of_the_manual_resolves() {
     assert!(num_checked >= 80, "found only {num_checked} links");
 }
 
-/// Names by which a page's headings can be linked.
+/// Anchors of a page's headings.
 fn anchors(text: &str) -> impl Iterator<Item = String> + '_ {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     headings.map(|line| {
@@ -94,14 +95,14 @@ fn every_page_is_in_the_readme() {
     }
 }
 
-/// Every `vigie COMMAND --option` in the manual's blocks and code.
+/// Checks every `vigie COMMAND --option` in the manual's code.
 #[test]
 fn every_command_that_is_shown_exists() {
     let home = Home::new();
     let mut helps = BTreeMap::new();
     let mut num_checked = 0;
     for (page, text) in pages() {
-        // Code between backquotes, blocks among it.
+        // Code between backquotes, fenced blocks included.
         for code in text.split('`').filter(|code| code.contains("vigie ")) {
             for line in code.lines() {
                 let words: Vec<_> = line.split_whitespace().collect();
@@ -126,7 +127,7 @@ fn is_vigie(word: &str) -> bool {
     word == "vigie" || word.ends_with("/vigie")
 }
 
-/// The command that `words` call, and its long options.
+/// Command and long options in `words`.
 fn call<'a>(words: &[&'a str]) -> Option<(String, Vec<&'a str>)> {
     let is_name = |word: &&str| word.chars().all(|it| it.is_ascii_lowercase() || it == '-');
     let name = *words.first().filter(|word| is_name(word) && !is_vigie(word))?;
@@ -137,7 +138,7 @@ fn call<'a>(words: &[&'a str]) -> Option<(String, Vec<&'a str>)> {
     (!name.starts_with('-')).then(|| (command, options.collect()))
 }
 
-/// What a command prints of itself; nothing if there is no such command.
+/// Help of a command; empty if the command does not exist.
 fn help(home: &Home, command: &str) -> String {
     let words: Vec<_> = command.split(' ').chain(["--help"]).collect();
     let output = run_vigie(home, &words);
@@ -145,7 +146,7 @@ fn help(home: &Home, command: &str) -> String {
     if output.status.success() { text } else { String::new() }
 }
 
-/// Each command of the page, in order, answers with the words that the page shows.
+/// Runs each command of the page, in order; its output must match the page.
 #[test]
 fn the_first_steps_lead_where_they_say() {
     if !require(&["mosquitto_pub"]) {
@@ -175,7 +176,7 @@ fn the_first_steps_lead_where_they_say() {
             assert!(output.status.success(), "{command}: {output:?}");
             String::from_utf8(output.stdout).expect("a text")
         };
-        // Commands that only look may come before what they look for is stored.
+        // Read-only commands may run before the reading is stored, so they are repeated.
         let is_look = ["readings", "alarms", "alerts"].iter().any(|look| command.contains(look));
         if is_look {
             eventually(&command, SOON, || has_words(&run(), &shown).then_some(()));
@@ -187,7 +188,7 @@ fn the_first_steps_lead_where_they_say() {
     assert_eq!(daemon.stop(), 0);
 }
 
-/// Whether `said` has every line of `shown`, but for what differs at each run: times, ids and the operator's name.
+/// True if `said` has every line of `shown`. Times, ids and the operator's name are ignored.
 fn has_words(said: &str, shown: &str) -> bool {
     let is_same_again = |word: &&str| {
         let is_own = word.contains(":0") || word.len() > 16 || word.starts_with('(');

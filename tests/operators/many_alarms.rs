@@ -1,4 +1,4 @@
-//! As many alarms as there may be: the API hands them out by the page, in memory that does not grow with their number.
+//! The maximum number of alarms: the API returns them in pages, in memory that does not grow with their number.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,13 @@ use serde_json::Value;
 use crate::fixture::Fixture;
 use crate::support::resident_kib;
 
-/// Alarms that the daemon goes on with after a restart, at most.
+/// Limit of alarms that a restart resumes.
 const MANY: usize = 250_000;
 
-/// The longest page.
+/// Maximum page size.
 const PAGE: usize = 10_000;
 
-/// What pages may take: of the longest, its alarms and its text, for two requests at a time, and what the allocator keeps.
+/// Memory for two of the longest pages at a time, as alarms and as text, and the allocator's free pages.
 const MOST_KIB: u64 = 64 * 1024;
 
 #[test]
@@ -36,7 +36,7 @@ fn a_quarter_of_a_million_alarms_are_handed_out_in_bounded_memory() {
     let (mut found, mut after) = (BTreeSet::new(), String::new());
     loop {
         let path = format!("/api/v1/alarms?limit={PAGE}{after}");
-        // Two at a time, as two pages that are open.
+        // Two at a time, as two open dashboards would.
         let other = std::thread::spawn({
             let (api, path) = (fixture.home.api(), path.clone());
             move || api.ask_raw("GET", &path, &[], "").expect("an answer").body.len()

@@ -1,4 +1,4 @@
-//! `/metrics` as Prometheus sees it, and the rules and the dashboard of the manual as Prometheus runs them.
+//! `/metrics` as scraped by Prometheus, and the manual's alert rules and dashboard, evaluated by Prometheus.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -16,7 +16,7 @@ use crate::support::{Home, SOON, eventually, free_port, names, require};
 
 const WEB: &str = "[web]\nlisten = \"127.0.0.1:0\"\n";
 
-/// One receiver, so that there is something to show of receivers.
+/// Configuration with one receiver, so that its metrics exist.
 fn receiver(url: &str) -> String {
     format!("[[receivers]]\nname = \"on-call\"\ntype = \"webhook\"\nurl = \"{url}\"\n")
 }
@@ -37,7 +37,7 @@ fn scrape(server: &Server) -> String {
     String::from_utf8(raw.body).expect("text")
 }
 
-/// Samples by name and labels, as they are written.
+/// Samples by name and labels, as text.
 fn samples(text: &str) -> BTreeMap<String, f64> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let sample = |line: &str| {
@@ -47,7 +47,7 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
     lines.map(sample).collect()
 }
 
-/// Runs a tool with this on its standard input.
+/// Runs a tool with this standard input.
 fn run(command: &mut Command, stdin: &str) -> Output {
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("a tool");
@@ -55,7 +55,7 @@ fn run(command: &mut Command, stdin: &str) -> Output {
     child.wait_with_output().expect("an end")
 }
 
-/// Samples once three sensors were heard, one of them in an alarm that was acknowledged.
+/// Samples after readings of three sensors, one with an acknowledged alarm.
 fn expected() -> Vec<(String, f64)> {
     let of_sensor = |name: &str, sensor: &str| {
         format!(
@@ -133,7 +133,7 @@ fn reloads_and_restarts_are_counted() {
     let before = samples(&scrape(&tcp));
     assert_eq!(before[ok], 1.0);
     fixture.home.write("vigie.toml", "colour = 3\n");
-    // The command reads the file itself, so the daemon is asked on its socket.
+    // The command reads the file itself, so the request goes to the socket.
     let json = ("Content-Type", "application/json");
     let ask =
         || fixture.home.api().ask_raw("POST", "/api/v1/reload", &[json], "").expect("an answer");
@@ -162,7 +162,7 @@ fn healthy_while_it_runs_and_ready_once_up() {
             405
         );
     }
-    // A broker that is away is shown, and no reason not to be ready.
+    // A lost broker is shown and does not make the daemon unready.
     let home = Home::new();
     let mqtt = format!("[mqtt]\nurl = \"mqtt://127.0.0.1:{}\"\n", free_port());
     let mut daemon = home.start(&format!("language = \"en\"\n{mqtt}{WEB}"));
@@ -221,9 +221,9 @@ fn counters_only_grow_under_load() {
     assert_eq!(last["vigie_messages_received_total{ingress=\"embedded\"}"], 2020.0);
 }
 
-/// Prometheus in a folder of its own, which scrapes one target each second.
+/// Prometheus in its own folder, scraping one target each second.
 struct Prometheus {
-    // Before its folder, so that it ends first.
+    // Before its folder, so that it is dropped first.
     _process: Process,
     server: Server,
     _home: tempfile::TempDir,
@@ -248,7 +248,7 @@ impl Prometheus {
         Self { _process: process, server: Server::Tcp(address), _home: home }
     }
 
-    /// Number of series that a query gives; why it can't be run.
+    /// Number of series that a query returns, or why it fails.
     fn count(&self, query: &str) -> Result<u64, String> {
         let query: String =
             format!("count({query})").bytes().map(|byte| format!("%{byte:02X}")).collect();
@@ -261,7 +261,7 @@ impl Prometheus {
     }
 }
 
-/// The queries of the rules and of the dashboard, as Prometheus takes them.
+/// Queries of the rules and the dashboard, with variables replaced for Prometheus.
 fn queries() -> Vec<String> {
     let rules = std::fs::read_to_string(docs("alerts.rules.yml")).expect("the rules");
     let of_rules = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: "));
@@ -278,7 +278,7 @@ fn queries() -> Vec<String> {
     queries
 }
 
-/// Names of Vigie's metrics in a query.
+/// Vigie's metrics in a query.
 fn metrics_of(query: &str) -> BTreeSet<String> {
     let words = query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(|word| word.starts_with("vigie_")).map(str::to_owned).collect()
@@ -298,7 +298,7 @@ fn prometheus_runs_the_queries_of_the_manual() {
     let scraped =
         || prometheus.count("up{job=\"vigie\"} == 1 and vigie_readings_stored_total == 1");
     eventually("a scrape", 2 * SOON, || scraped().is_ok_and(|count| count == 1).then_some(()));
-    // A rate needs two.
+    // A rate needs two samples.
     eventually("a second scrape", SOON, || {
         prometheus
             .count("rate(vigie_readings_stored_total[1m])")

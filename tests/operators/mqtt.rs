@@ -1,9 +1,9 @@
-//! By MQTT, with the readings' own promise: what was acknowledged to the sender is not lost.
+//! Acknowledgements by MQTT, which have the same promise as readings: once acknowledged to the sender, they are not lost.
 
 use crate::fixture::{ACTIONS, Fixture, RULES};
 use crate::support::{Home, Mosquitto, SOON, require};
 
-/// Acknowledges by MQTT, well and badly.
+/// Publishes valid and invalid acknowledgements.
 fn acknowledge_by_mqtt(fixture: &mut Fixture) {
     fixture.publish_reading("T_1", 30.0);
     fixture.publish_reading("T_2", 30.0);
@@ -96,7 +96,7 @@ fn an_acknowledgement_by_mqtt_survives_a_kill() {
     fixture.publish_reading("T_1", 30.0);
     let id = fixture.published(1)[0].1.clone();
     fixture.daemon.kill();
-    // It waits at the broker for the daemon's session.
+    // The message is queued at the broker for the daemon's session.
     fixture.client.publish(&format!("factory/alarms/{id}/ack"), "{\"by\":\"anne\"}", 1);
     fixture.daemon = fixture.home.start(&fixture.config);
     let db = fixture.home.db();

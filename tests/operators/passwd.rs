@@ -8,7 +8,7 @@ use crate::fixture::EMBEDDED;
 use crate::login::{PASSWORD, log_in};
 use crate::support::{Home, require, run_vigie};
 
-/// Runs `vigie passwd` with this on its standard input; its exit code, and both of its outputs.
+/// Runs `vigie passwd` with this standard input; returns exit code, stdout and stderr.
 fn passwd(args: &[&str], stdin: &str) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
     command.arg("passwd").args(args).stdin(Stdio::piped());
@@ -44,7 +44,8 @@ fn passwd_prints_the_lines_of_a_user() {
     }
 }
 
-/// Types two passwords into `vigie passwd` on a terminal; prints what the terminal shows, and exits as it does.
+/// Python script: types two passwords into `vigie passwd` on a pseudo-terminal, prints what it shows, and exits with the
+/// same code.
 const TERMINAL: &str = r"
 import os, pty, sys
 child, terminal = pty.fork()

@@ -1,5 +1,4 @@
-//! `vigie status` says what is wrong and since when, and no longer once it has ended; the log has one line of each
-//! beginning, and one of each end.
+//! Problems in `vigie status`: each is listed with its beginning until it ends, and the log has one line at each of both.
 
 use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::Connection;
@@ -10,7 +9,7 @@ use crate::support::http::{Answer, HttpServer};
 use crate::support::readings::{reading, timestamp};
 use crate::support::{Daemon, Home, Mosquitto, SOON, names, require, run_vigie, time};
 
-/// `vigie status --json` and `vigie status`.
+/// Output of `vigie status`, as JSON and as text.
 fn status(home: &Home) -> (Value, String) {
     let text = |args: &[&str]| {
         let output = run_vigie(home, &[args, &["-c", "vigie.toml"]].concat());
@@ -21,7 +20,7 @@ fn status(home: &Home) -> (Value, String) {
     (report, text(&["status"]))
 }
 
-/// What is wrong, each with its beginning.
+/// Problems with their beginnings.
 fn problems(home: &Home) -> Vec<(String, DateTime<Utc>)> {
     let (report, _) = status(home);
     let problems = report["problems"].as_array().expect("what is wrong");
@@ -29,7 +28,7 @@ fn problems(home: &Home) -> Vec<(String, DateTime<Utc>)> {
     problems.iter().map(|it| (text(&it["what"]), time(&text(&it["since"])))).collect()
 }
 
-/// Waits until something is wrong whose words contain `what`; its words and beginning.
+/// Waits for a problem whose text contains `what`; returns text and beginning.
 fn wait_problem(home: &Home, daemon: &mut Daemon, what: &str) -> (String, DateTime<Utc>) {
     let mut found = None;
     daemon.wait_until(what, SOON, || {
@@ -47,7 +46,7 @@ fn wait_end(home: &Home, daemon: &mut Daemon, what: &str) {
     daemon.wait_until("its end", SOON, || problems(home).iter().all(|(it, _)| !it.contains(what)));
 }
 
-/// The number of problems, as Prometheus scrapes it.
+/// Value of `vigie_problems`.
 fn scraped(home: &Home) -> f64 {
     let raw = home.api().ask_raw("GET", "/metrics", &[], "").expect("metrics");
     let text = String::from_utf8(raw.body).expect("text");

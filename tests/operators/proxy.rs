@@ -1,5 +1,5 @@
-//! nginx in front of the daemon, below a path, by the lines of the manual: everything works, with a WebSocket or
-//! without, and what the proxy says of a request counts from its address alone.
+//! nginx in front of the daemon, below a path, with the manual's lines. Everything works with and without a WebSocket, and
+//! forwarded headers are trusted from the declared proxy only.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ const LIVE: &str = "/api/v1/live";
 const HELLO: &str =
     "{\"hello\":1,\"epoch\":null,\"seq\":0,\"want\":{\"series\":4,\"alarms\":true}}";
 
-/// A daemon with two users that believes nginx, and where it listens.
+/// A daemon with two users that trusts nginx, and its address.
 fn fixture() -> (Fixture, String) {
     let mut fixture = Fixture::embedded(&users(&format!("proxies = [\"{}\"]", Nginx::ADDRESS)));
     let Server::Tcp(address) = fixture.daemon.web() else { panic!("an address") };
@@ -37,19 +37,19 @@ fn post_login(server: &Server, name: &str, password: &str, headers: &[(&str, &st
     server.ask_raw("POST", &below(SESSION), &headers, &body).expect("an answer")
 }
 
-/// Name and value of the cookie that begins a session.
+/// Logs in; returns the cookie as name and value.
 fn session(answer: &Raw) -> String {
     assert_eq!(answer.status, 204, "{answer:?}");
     answer.headers["set-cookie"].split(';').next().expect("a pair").to_owned()
 }
 
-/// Relative addresses in a file: of the page's own files.
+/// Relative links in a file, to the page's own files.
 fn files(page: &Raw) -> BTreeSet<String> {
     let text = String::from_utf8_lossy(&page.body).into_owned();
     text.split('"').filter(|part| part.starts_with("a/")).map(str::to_owned).collect()
 }
 
-/// The page, its files, and the API with a login are there; the session's cookie.
+/// Checks the page, its files and the API with a login; returns the session's cookie.
 fn serves_all(nginx: &Nginx) -> String {
     let server = Server::Tcp(nginx.address().to_owned());
     let without_slash = server.ask_raw("GET", Nginx::PATH, &[], "").expect("an answer");
@@ -57,7 +57,7 @@ fn serves_all(nginx: &Nginx) -> String {
     let page = get(&server, "/", &[]);
     assert_eq!((page.status, &*page.headers["content-type"]), (200, "text/html; charset=utf-8"));
     let files = files(&page);
-    assert!(files.len() >= 2, "{files:?}"); // its script and its look; the others by these
+    assert!(files.len() >= 2, "{files:?}"); // the script and the style sheet, which load the others
     for file in &files {
         assert_eq!(get(&server, &format!("/{file}"), &[]).status, 200, "{file}");
     }
@@ -74,7 +74,7 @@ fn serves_all(nginx: &Nginx) -> String {
     pair
 }
 
-/// What changes something comes from the page at the proxy, and from no other.
+/// Changes are accepted from the page behind the proxy, and from no other origin.
 fn refuses_foreign_pages(nginx: &Nginx, cookie: (&str, &str)) {
     let server = Server::Tcp(nginx.address().to_owned());
     let host = ("Host", nginx.address());
@@ -109,7 +109,7 @@ fn the_page_works_below_a_path_with_its_web_socket() {
     assert_eq!((&state["full"], &state["values"][0][1]), (&json!(true), &json!(30.0)));
     feed.send(&json!({ "ack": state["seq"] }).to_string());
 
-    // nginx hands on the slash of the alarm's name as a slash.
+    // nginx decodes the slash in the alarm's name.
     let server = Server::Tcp(nginx.address().to_owned());
     let act = |headers: &[(&str, &str)]| status(&server, "POST", &below(ACK), headers);
     assert_eq!(act(&[cookie, JSON, ("Host", nginx.address()), ("Origin", &own)]), 200);
@@ -145,7 +145,7 @@ fn the_page_works_below_a_path_without_a_web_socket() {
     let pair = serves_all(&nginx);
     let cookie = ("Cookie", &*pair);
     refuses_foreign_pages(&nginx, cookie);
-    // An Upgrade that the proxy leaves out is a poll, so it is not a feed but a state.
+    // Without the Upgrade header the request is a poll, answered with one state.
     assert_eq!(WebSocket::open(nginx.address(), &below(LIVE), &[cookie]).err(), Some(200));
     let server = Server::Tcp(nginx.address().to_owned());
     let poll = |query: &str| -> Value {
@@ -182,7 +182,7 @@ fn behind_tls_of_the_proxy_the_cookie_is_secure() {
     let (answer, _) = ask_by_tls(host, &ca, &login).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
     assert!(answer.contains("; Path=/vigie/; Max-Age=604800; Secure\r\n"), "{answer}");
-    // Not by the word of who is no declared proxy.
+    // Headers of an undeclared proxy are ignored.
     let https = [("X-Forwarded-Proto", "https")];
     let set = log_in(&Server::Tcp(address), "anne", PASSWORD, &https);
     assert!(!set.headers["set-cookie"].contains("Secure"), "{set:?}");
@@ -215,7 +215,7 @@ fn a_forged_forwarded_header_does_not_evade_the_block() {
         assert_eq!(fixture.daemon.lines_with(&line).len(), 6, "{}", fixture.daemon.log());
     }
     assert!(!fixture.daemon.log().contains("203.0.113"), "{}", fixture.daemon.log());
-    // The other name has not failed from here by this way: the proxy's address is nobody's.
+    // No failed login is counted against the proxy's own address.
     assert!(fixture.daemon.lines_with(Nginx::ADDRESS).is_empty(), "{}", fixture.daemon.log());
     assert_eq!(fixture.daemon.stop(), 0);
 }

@@ -1,4 +1,4 @@
-//! The report on the alarms by HTTP: what `vigie report --json` measures, for the pages.
+//! The alarm report by HTTP, compared with `vigie report --json`.
 
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ fn the_report_by_http_is_the_one_of_the_command() {
         ["report", "--json", "-c", config, "--since", &period("from"), "--until", &period("to")];
     let output = crate::support::run_vigie(&fixture.home, &args);
     let by_command: Value = serde_json::from_slice(&output.stdout).expect("one object");
-    // Not the averages: parsing them loses the last digit.
+    // Averages are left out: parsing loses the last digit.
     for part in ["period", "raised", "standing", "fleeting", "stale", "top", "priorities"] {
         assert_eq!(by_command[part], by_http[part], "{part}");
     }

@@ -1,4 +1,4 @@
-//! A running daemon says how it is; a command without one says where it looked.
+//! `vigie status` of a running daemon, of a starting one, and without one.
 
 use serde_json::Value;
 
@@ -51,7 +51,7 @@ fn status_describes_a_running_daemon() {
 #[test]
 fn status_answers_during_a_start_and_a_reload_waits_for_its_end() {
     let home = Home::new();
-    // The start waits some seconds for a broker that isn't there.
+    // The start waits some seconds for a broker that is down.
     let config = format!("language = \"en\"\n[mqtt]\nurl = \"mqtt://127.0.0.1:{}\"\n", free_port());
     let mut daemon = home.spawn(&config);
     let state = |name: &str| {

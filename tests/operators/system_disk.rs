@@ -1,5 +1,5 @@
-//! The disk guard: a disk that will be full within a day is an alarm like any other, through kills, until it fills no
-//! longer.
+//! The disk guard: a disk that will be full within a day raises an alarm like any other. It survives kills and ends when
+//! the disk no longer fills.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ const HISTORY: &str =
     "SELECT concat_ws(' ', alert_type, sensor_id, rule, severity, transition, announced)
     FROM alerts ORDER BY id";
 
-/// A daemon whose disk is said to be full after a time.
+/// A daemon with the fault `full:storage`: the disk is assumed to be full after a time.
 fn start(home: &mut Home, config: &str, full_in: &str) -> Daemon {
     home.set_env("VIGIE_FAULTS", &format!("full:storage={full_in}"));
     let mut daemon = home.start(config);
@@ -23,20 +23,20 @@ fn start(home: &mut Home, config: &str, full_in: &str) -> Daemon {
     daemon
 }
 
-/// The output of a command that succeeds.
+/// Runs a command that must succeed; returns its output.
 fn vigie(home: &Home, args: &[&str]) -> String {
     let output = run_vigie(home, &[args, &["-c", "vigie.toml"]].concat());
     assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// The alarms that are not at rest.
+/// Alarms that are not normal.
 fn alarms(home: &Home) -> Vec<Value> {
     let lines = vigie(home, &["alarms", "--json"]);
     lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
-/// Waits until the disk is measured and everything so far is evaluated: until a reading is stored.
+/// Waits until the disk is measured and everything so far is evaluated, by storing a reading.
 fn settle(home: &Home, daemon: &mut Daemon, device: &Client, n: usize, days: f64) {
     daemon.wait_until("its figures", SOON, || {
         let system = home.api().get("/api/v1/system").expect("an answer").json;
@@ -85,11 +85,11 @@ fn a_disk_that_fills_is_an_alarm_like_any_other() {
     assert_eq!((&alarm["rule"], &alarm["id"]), (&json!("system:disk"), &raised["alert_id"]));
     vigie(&home, &["ack", "system:disk/vigie"]);
     assert_eq!(alarms(&home)[0]["state"], "acknowledged");
-    // It is no series, and no reading.
+    // The alarm is neither a series nor a reading.
     let sensors = home.api().get("/api/v1/sensors").expect("an answer").json;
     assert_eq!((&sensors["sensors"], home.db().count()), (&json!([]), 0));
 
-    // Between one day and two it stays as it is, and a kill changes nothing.
+    // Between one day and two the state is kept (hysteresis), over a kill too.
     daemon.kill();
     let mut daemon = start(&mut home, &config, "36h");
     settle(&home, &mut daemon, &device, 1, 1.5);

@@ -1,5 +1,5 @@
-//! What a stranger wrote commands no terminal, and looks like no other line: ids, topics, payloads, units, and what brokers
-//! and receivers answer are escaped where a command shows them.
+//! Commands escape text of others: ids, topics, payloads, units, and answers of brokers and receivers. No control sequence
+//! reaches the terminal, and no text forges a line.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
@@ -14,7 +14,7 @@ const EMBEDDED: &str = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n"
 const SITE: &str = "[[devices]]\ntopic = \"site/{sensor}/state\"\n\
     values = { temperature = { at = \"/t\", unit = \"/u\" } }\n";
 
-/// Clears the screen, begins a line of its own, turns the direction of what follows.
+/// Clears the screen, starts a forged line, and reverses the text direction.
 const ODD: &str = "\u{1b}[2J\nPROBLEM none\r\u{202e}cba\u{2066}\u{9b}1m";
 
 fn said(home: &Home, args: &[&str]) -> String {
@@ -23,7 +23,7 @@ fn said(home: &Home, args: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// Nothing of it is obeyed; `shown` is what it becomes.
+/// Checks that no control character is printed; `shown` is the escaped text.
 fn assert_escaped(text: &str, shown: &[&str]) {
     let odd = |c: &char| {
         *c != '\n' && c.is_control()
@@ -36,7 +36,7 @@ fn assert_escaped(text: &str, shown: &[&str]) {
     }
 }
 
-/// Answers one request for a daemon, by its socket.
+/// Answers one request in place of a daemon, on its socket.
 fn answer(home: &Home, body: &Value) {
     let listener = UnixListener::bind(home.path(names::API_SOCKET)).expect("a socket");
     let body = body.to_string();

@@ -1,4 +1,4 @@
-//! The page by TLS.
+//! The dashboard over TLS.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,8 +12,8 @@ use crate::support::api::Server;
 use crate::support::{Ca, Home, SOON};
 use crate::{FAILED, UNAVAILABLE};
 
-/// The status line of an answer by TLS from a server that this authority vouches for, and the server's certificate;
-/// `headers` end in a line break each.
+/// Requests a page over TLS and verifies the server by this authority; returns status line and certificate. Each line of
+/// `headers` ends in a line break.
 pub fn ask_by_tls(address: &str, ca: &Ca, request: &str) -> Result<(String, Vec<u8>), String> {
     let mut connector = SslConnector::builder(SslMethod::tls()).expect("TLS");
     connector.set_ca_file(ca.file()).expect("an authority");
@@ -55,7 +55,7 @@ fn the_page_serves_tls_and_a_reload_replaces_its_certificate() {
     );
     let (answer, _) = ask_by_tls(&address, &ca, &login).expect("an answer");
     assert!(answer.contains("; Secure\r\n"), "{answer}");
-    // Who does not speak TLS is not answered.
+    // A client without TLS gets no answer.
     assert!(Server::Tcp(address.clone()).get("/-/healthy").is_err());
 
     assert_eq!(fixture.vigie(&["reload"]), (0, "nothing changed\n".into()));
@@ -63,7 +63,7 @@ fn the_page_serves_tls_and_a_reload_replaces_its_certificate() {
     assert_eq!(fixture.vigie(&["reload"]), (0, "the certificate of the page\n".into()));
     let (answer, second) = ask().expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200 ") && second != first, "{answer}");
-    // One that does not fit its key changes nothing.
+    // A certificate that does not match its key changes nothing.
     ca.issue_local().write_pem(&cert, &fixture.home.path("other.key"));
     let (code, said) = fixture.vigie(&["reload"]);
     assert!(

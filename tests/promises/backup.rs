@@ -1,5 +1,5 @@
-//! A backup is made while readings come in, and put back: what was acknowledged is in it or in what is set aside, alarms
-//! that stood still stand, and what is no backup is refused.
+//! Backup under load, and restore. An acknowledged reading is in the backup or in the database that was set aside, active
+//! alarms stay active, and a file that is not a backup is refused.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,7 +20,7 @@ const UNAVAILABLE: i32 = 69;
 
 const HUMIDITY: &str = "factory/sensors/humidity";
 
-/// Beyond anything that an installation counts up to: µs since 1970.
+/// Lower bound of numbers after a restore, which continue from the time in µs since 1970.
 const FAR: i64 = 1_700_000_000_000_000;
 
 const MARK: &str = "SELECT hex(value) FROM kept WHERE key = x'00'";
@@ -51,7 +51,7 @@ fn device(port: u16, id: &str) -> RawClient {
     RawClient::connect(&format!("127.0.0.1:{port}"), id, Version::V5).expect("connected")
 }
 
-/// Alarms, each with its rule and id.
+/// Alarms as (rule, alert id).
 fn alarms(home: &Home) -> Vec<(String, String)> {
     let (code, text) = vigie(home, &["alarms", "--json"]);
     assert_eq!(code, 0, "{text}");
@@ -61,7 +61,7 @@ fn alarms(home: &Home) -> Vec<(String, String)> {
     alarms.map(|alarm| (of(&alarm, "rule"), of(&alarm, "id"))).collect()
 }
 
-/// Names in the home that begin so, without those that only SQLite needs.
+/// Files in the home with this prefix, without SQLite's auxiliary files.
 fn names_with(home: &Home, begins: &str) -> Vec<String> {
     let names = fs::read_dir(home.path("."))
         .expect("the folder")
@@ -74,7 +74,7 @@ fn names_with(home: &Home, begins: &str) -> Vec<String> {
     names
 }
 
-/// The database that was set aside.
+/// Path of the database that was set aside.
 fn aside(home: &Home) -> String {
     let found = names_with(home, &format!("{}.before-", names::DATABASE));
     assert_eq!(found.len(), 2, "database and log: {found:?}");
@@ -88,7 +88,7 @@ fn numbers(db: &Db) -> Vec<usize> {
     numbers
 }
 
-/// Waits until the daemon has evaluated all that is in its log.
+/// Waits until the daemon has evaluated its whole journal.
 fn wait_evaluated(home: &Home, daemon: &mut Daemon) {
     daemon.wait_until("all evaluated", SOON, || {
         let (_, text) = vigie(home, &["status", "--json"]);
@@ -105,7 +105,7 @@ fn a_backup_under_load_is_restored_and_no_acknowledged_reading_is_lost() {
         let alarms = alarms(&home);
         (!alarms.is_empty()).then_some(alarms)
     });
-    // One connection, so readings are in the order of their numbers.
+    // One connection, so readings are stored in the order of their numbers.
     let publishers = Plan { connections: 1, rate: Some(2_000), ..Plan::new(port, 200_000) }.start();
     for (name, acknowledged) in [("one.db", 500), ("two.db", 2_000), ("three.db", 3_500)] {
         daemon.wait_until("readings", SOON, || publishers.acknowledged() > acknowledged);
@@ -131,7 +131,7 @@ fn a_backup_under_load_is_restored_and_no_acknowledged_reading_is_lost() {
     let published = publishers.finish();
     let mut taken: BTreeSet<usize> =
         (0..published.acknowledged.len()).filter(|it| published.acknowledged[*it]).collect();
-    // What can't be stored is in the log alone.
+    // While nothing can be stored, readings are in the journal only.
     let lock = Connection::open(home.db().path()).expect("opened");
     lock.execute_batch("BEGIN IMMEDIATE").expect("locked");
     let mut device = device(port, "late");
@@ -150,7 +150,7 @@ fn a_backup_under_load_is_restored_and_no_acknowledged_reading_is_lost() {
     let backed_up = numbers(&Db::at(home.path("two.db")));
     assert_eq!(numbers(&home.db()), backed_up);
 
-    // What stood stands, goes on as the same alarm, and numbers are not used again.
+    // The active alarm continues under its id, and no number is reused.
     let mut daemon = home.start(&config(port));
     assert_eq!(alarms(&home), stood);
     humid(port, 40.0, 2);
@@ -162,7 +162,7 @@ fn a_backup_under_load_is_restored_and_no_acknowledged_reading_is_lost() {
     assert_eq!(daemon.stop(), 0);
     assert_eq!(home.db().texts("PRAGMA integrity_check"), ["ok"]);
 
-    // What was set aside is a whole installation: with what was in the log alone.
+    // What was set aside is a complete installation, including the readings that were in the journal only.
     let stored = numbers(&Db::at(home.path(&kept)));
     assert!(taken.iter().any(|it| !stored.contains(it)), "some are in its log alone");
     let before = config(port).replace(names::DATABASE, &kept);
@@ -223,7 +223,7 @@ fn a_restored_installation_gets_a_new_id_and_keeps_the_brokers_sessions() {
     assert!(kept().len() == 1 && kept() != before);
 }
 
-/// Each refusal: exit code, a part of the line, and nothing changed.
+/// Each refusal has its exit code and message, and changes nothing.
 #[test]
 fn a_file_that_is_not_a_backup_and_a_database_in_use_are_refused() {
     let (home, port) = (Home::new(), free_port());
@@ -245,7 +245,7 @@ fn a_file_that_is_not_a_backup_and_a_database_in_use_are_refused() {
     assert_eq!(fs::read(home.path("a.db")).expect("the backup"), bytes);
     let pid = format!("another process has it open (pid {})", daemon.pid());
     refused(&["restore", "a.db"], UNAVAILABLE, &pid);
-    // A daemon whose database is gone runs all the same.
+    // A daemon whose database was removed still runs.
     fs::rename(home.db().path(), home.path("away.db")).expect("moved");
     refused(&["restore", "a.db"], UNAVAILABLE, "another process has it open");
     refused(&["backup", "b.db"], UNAVAILABLE, "there is no such file");

@@ -1,4 +1,4 @@
-//! Whatever is published on the reading topics, the daemon lives, and accounts for each message.
+//! Whatever is published on the reading topics, the daemon keeps running and stores or rejects each message.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn rejected_messages_are_counted_beyond_the_retention_limit() {
     check(2_000, Some(50));
 }
 
-/// Publishes `count` messages and balances the books; `keep` bounds the rejected ones kept.
+/// Publishes `count` messages and checks that each was stored or rejected; `keep` is `rejected_keep`.
 fn check(count: usize, keep: Option<usize>) {
     if !require(&Mosquitto::TOOLS) {
         return;
@@ -48,7 +48,7 @@ fn check(count: usize, keep: Option<usize>) {
     let client = Client::connect(&broker.access());
     let mut random = StdRng::seed_from_u64(SEED);
     client.publish_all((0..count).map(|n| mutated(&mut random, n)));
-    // The last one is good: when it is stored, all before it have been looked at.
+    // The last message is valid: once it is stored, all before it have been decoded.
     client.publish(names::READINGS, reading("LAST", 21.5, &timestamp(0)), 1);
     let last = "SELECT count(*) FROM sensor_readings WHERE sensor_id = 'LAST'";
     daemon.wait_until("the last one", TAKEN_IN, || home.db().number(last) == 1);
@@ -56,7 +56,7 @@ fn check(count: usize, keep: Option<usize>) {
     let books = |query: &str| usize::try_from(home.db().number(query)).expect("a count");
     let (stored, rejected) = (books(names::ALL_READINGS), books(names::REJECTED_TOTAL));
     assert_eq!(stored + rejected, count + 1, "{stored} stored, {rejected} rejected");
-    // The generator's share of good and bad ones; each must be there for this to mean anything.
+    // The generator must have made both valid and invalid messages, or the test means nothing.
     assert!(stored > count / 10 && rejected > count / 2, "{stored} stored, {rejected} rejected");
     let kept = books("SELECT count(*) FROM rejected_messages");
     assert_eq!(kept, keep.map_or(rejected, |keep| keep.min(rejected)));
@@ -69,9 +69,9 @@ fn check(count: usize, keep: Option<usize>) {
     assert!(!log.contains("panic"), "{:?}", daemon.lines_with("panic"));
 }
 
-/// A topic and a payload, good or bad; no two payloads make the same reading.
+/// A topic and a payload, valid or not. No two payloads give the same reading.
 fn mutated(random: &mut StdRng, n: usize) -> (String, Vec<u8>) {
-    // Mostly the shared topic, where a well-formed reading is good.
+    // Mostly the shared topic, where a well-formed reading is valid.
     let topic = TOPICS[random.random_range(0..12_usize).saturating_sub(8)];
     let text = good(n).to_string();
     let payload = match random.random_range(0..12) {
@@ -91,7 +91,7 @@ fn mutated(random: &mut StdRng, n: usize) -> (String, Vec<u8>) {
     (topic.to_owned(), payload)
 }
 
-/// A reading whose time and value are the `n`th.
+/// Reading `n`, with a time and value of its own.
 fn good(n: usize) -> Value {
     serde_json::from_str(&reading("TEMP_001", unique(n), &timestamp(n))).expect("a reading")
 }
@@ -127,12 +127,12 @@ fn replaced(random: &mut StdRng, n: usize) -> Value {
     ];
     let value = values[random.random_range(0..values.len())].clone();
     let mut reading = good(n);
-    // Replacing one leaves either the time or the value unique.
+    // Replacing one of them leaves the other unique.
     reading[field(random)] = value;
     reading
 }
 
-/// Numbers that JSON has not, or that no double holds.
+/// Numbers that are not JSON, or that no double can hold.
 fn strange_number(random: &mut StdRng, n: usize) -> String {
     let numbers = ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "0x10", "1.", "+1", "--1"];
     let number = match random.random_range(0..4) {
@@ -153,7 +153,7 @@ fn flipped(random: &mut StdRng, mut payload: Vec<u8>) -> Vec<u8> {
     payload
 }
 
-/// A good reading with something deep in an unknown field, which is to be ignored or refused.
+/// A valid reading with a deeply nested unknown field, which is to be ignored or rejected.
 fn nested(random: &mut StdRng, n: usize) -> String {
     let depth = random.random_range(1..300);
     let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
@@ -189,13 +189,13 @@ fn without_a_field(random: &mut StdRng, n: usize) -> String {
     reading.to_string()
 }
 
-/// Mostly a bit over the limit, now and then a megabyte.
+/// A payload slightly over the limit, or now and then a megabyte.
 fn oversized(random: &mut StdRng, n: usize) -> Vec<u8> {
     let length = if random.random_ratio(1, 100) { 1 << 20 } else { 70_000 };
     with_field(n, "location", json!("x".repeat(length))).into_bytes()
 }
 
-/// What strangers write stays on the line of the log that quotes it, and commands no terminal.
+/// Text from messages is escaped in the log: no new line, no terminal control sequence.
 #[test]
 fn no_message_forges_a_log_line() {
     let home = Home::new();

@@ -1,5 +1,5 @@
-//! The embedded broker serves clients that are not ours: Mosquitto's programs, in both versions of
-//! MQTT, with and without a password and TLS, and their wills.
+//! The embedded broker serves other clients: Mosquitto's programs, in MQTT 3.1.1 and 5, with and without password and
+//! TLS, and their wills.
 
 use std::process::Command;
 
@@ -11,10 +11,10 @@ const VERSIONS: [(Version, &str); 2] = [(Version::V3_1_1, "mqttv311"), (Version:
 
 const OPEN: &str = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n";
 
-/// Lets in `fleet` with the password in the file `password`.
+/// Starts a daemon that admits the user `fleet` with the password in the file `password`.
 const WITH_PASSWORD: &str = "username = \"fleet\"\npassword_file = \"password\"\n";
 
-/// A program, set to speak a version of MQTT to the daemon's broker.
+/// Command of a Mosquitto program for the daemon's broker, in a given version of MQTT.
 fn program(name: &str, access: &Access, version: &str) -> Command {
     let (_, address) = access.url.split_once("://").expect("a scheme");
     let (host, port) = address.split_once(':').expect("a port");
@@ -23,7 +23,7 @@ fn program(name: &str, access: &Access, version: &str) -> Command {
     command
 }
 
-/// Runs a program to its end; whether it succeeded.
+/// Runs a program; true if it succeeds.
 fn succeeds(home: &Home, mut command: Command) -> bool {
     let log = home.path("client.txt");
     Process::start("a client", &mut command, &log).exit(SOON).success()
@@ -102,7 +102,7 @@ fn mosquittos_clients_publish_at_each_quality_of_service() {
     }
 }
 
-/// A `mosquitto_sub` with a will, up and subscribed.
+/// A subscribed `mosquitto_sub` with a will.
 fn doomed(home: &Home, access: &Access, version: &str, retained: bool) -> Process {
     Client::connect(access).retain("doomed/orders", "print this");
     let mut command = program("mosquitto_sub", access, version);

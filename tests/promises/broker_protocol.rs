@@ -1,11 +1,14 @@
-//! What MQTT has an answer for is answered so: odd packets, to the embedded broker and to Mosquitto in the same run.
+//! The embedded broker answers unusual and invalid packets as the MQTT specification demands, compared with Mosquitto in
+//! the same run.
 //!
-//! Each answer of ours is fixed here. Where Mosquitto goes on and ours does not, or the other way round, the row says why.
+//! Each answer of the embedded broker is fixed here. Where only one of the two brokers keeps the connection, the row has
+//! the reason.
 
 use crate::support::raw_packets::{Conversation, connect, converse, packet, text};
 use crate::support::{Home, Mosquitto, SOON, free_port, names, require};
 
-/// What is sent, what ours answers (and `alive` where it goes on), and why Mosquitto may differ; empty where it must not.
+/// Packets sent, the embedded broker's answer (with `alive` if the connection survives), and why Mosquitto may differ;
+/// empty if it must not.
 struct Row {
     name: &'static str,
     said: Vec<u8>,

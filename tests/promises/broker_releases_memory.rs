@@ -1,4 +1,4 @@
-//! Memory that strangers make the embedded broker take is given back to the system once they are gone.
+//! Memory that clients occupy in the embedded broker is returned to the system after they disconnect.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,27 +11,27 @@ use crate::support::{Home, SOON, free_port, names, resident_kib};
 
 const CLIENTS: usize = 2500;
 
-/// The largest CONNECT is 64 KiB.
+/// Size of a will; the largest CONNECT is 64 KiB.
 const WILL_BYTES: usize = 60_000;
 
-/// What may stay of more than 140 MiB.
+/// Memory that may remain of more than 140 MiB.
 const MOST_LEFT_KIB: u64 = 32 * 1024;
 
-/// Longer than the allocator keeps what is free.
+/// Longer than the allocator keeps free pages.
 const BACK_WITHIN: Duration = Duration::from_secs(40);
 
-/// Each client is an open file here, too.
+/// Raises the test's own limit of open files: each client is one.
 fn raise_open_files() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).expect("up to the hard limit");
 }
 
-/// A client with a large will, let in.
+/// Connects a client with a large will.
 fn client(port: u16, number: usize) -> TcpStream {
     let id = number.to_string().into_bytes();
     let will = vec![b'x'; WILL_BYTES];
-    // MQTT 3.1.1, a clean session with a will.
+    // MQTT 3.1.1, clean session, with a will.
     let head = [&text(b"MQTT")[..], &[4, 6, 0, 60]].concat();
     let connect = packet(0x10, &[head, text(&id), text(b"will"), text(&will)].concat());
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("connected");

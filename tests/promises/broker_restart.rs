@@ -1,4 +1,4 @@
-//! A broker that dies and comes back again and again costs the daemon nothing but the pauses.
+//! A broker that is killed and restarted repeatedly costs no reading.
 
 use std::time::Duration;
 
@@ -8,11 +8,10 @@ use crate::support::{Home, Mosquitto, SOON, names, require};
 
 const DEATHS: usize = 5;
 
-/// Attempts grow apart while connections stay short.
+/// Timeout for a reconnect: the backoff grows while connections stay short.
 const RECONNECTED: Duration = Duration::from_secs(45);
 
-/// Each in the middle of some thousand publications a second: what is half written when the broker
-/// dies must not take the daemon with it.
+/// Each kill happens amid some thousand publications a second: a half-written packet must not end the daemon.
 #[test]
 fn broker_kills_under_load_do_not_end_the_daemon() {
     if !require(&Mosquitto::TOOLS) {

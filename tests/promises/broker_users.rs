@@ -1,5 +1,4 @@
-//! Users of the embedded broker with rights of their own, as Mosquitto's programs meet them; changed by a reload; and a
-//! page that speaks MQTT over WebSocket.
+//! Users and rights of the embedded broker, tested with Mosquitto's programs; their reload; MQTT over WebSocket.
 
 use std::process::Command;
 
@@ -7,7 +6,7 @@ use crate::support::{Client, Daemon, Home, Process, SOON, names, require, run_vi
 
 const PROGRAMS: [&str; 2] = ["mosquitto_pub", "mosquitto_sub"];
 
-/// In the folder of `home`.
+/// Writes a password file into `home`.
 const CONFIG: &str = r#"
 language = "en"
 
@@ -57,7 +56,7 @@ impl Broker {
         Self { home, daemon, port }
     }
 
-    /// Runs one of Mosquitto's programs; whether it succeeds.
+    /// Runs a Mosquitto program; true if it succeeds.
     fn runs(&self, program: &str, (user, password): (&str, &str), arguments: &[&str]) -> bool {
         let mut command = Command::new(program);
         command.args(["-h", "127.0.0.1", "-p", &self.port, "-V", "mqttv5", "-q", "1"]);
@@ -65,7 +64,7 @@ impl Broker {
         let log = self.home.path("client.txt");
         let mut process = Process::start(program, &mut command, &log);
         let is_done = process.exit(SOON).success();
-        // It ends well also when it was refused, and says so.
+        // The exit code is 0 for a refused message, too; the output tells.
         is_done && !["Not authorized", "denied"].iter().any(|no| process.log().contains(no))
     }
 
@@ -74,7 +73,7 @@ impl Broker {
     }
 
     fn subscribes(&self, login: (&str, &str), filter: &str) -> bool {
-        // It ends once the subscription is granted.
+        // The program ends once the subscription is granted.
         self.runs("mosquitto_sub", login, &["-t", filter, "-E"])
     }
 
@@ -184,7 +183,7 @@ fn pahos_client_connects_over_websocket() {
     let page = Client::listening(&access, &["factory/#"]);
     page.publish("factory/sensors/temperature", READING, 1);
     page.wait_message(names::READINGS, SOON, |message| message.payload == READING.as_bytes());
-    // Of several frames.
+    // A message that spans several WebSocket frames.
     let big = "x".repeat(300_000);
     page.publish("big", big.clone(), 1);
     listener.wait_message("big", SOON, |message| message.payload == big.as_bytes());

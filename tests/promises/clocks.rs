@@ -1,5 +1,5 @@
-//! Clocks that are not set, put back, or in another season; and what is read because it has one meaning only: an alarm
-//! comes at once, and nothing is dated wrong.
+//! Unset clocks, clocks set back, daylight saving, and unambiguous payload variants: alarms are raised at once, and no
+//! reading gets a wrong time.
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde_json::json;
@@ -12,13 +12,13 @@ use crate::support::{
 const CONFIG: &str =
     "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n[alerts.temperature]\nhigh = 35.0\n";
 
-/// Publishes a reading of a sensor, with a timestamp or without.
+/// Publishes a reading, with or without a timestamp.
 fn send(client: &Client, sensor: &str, value: f64, timestamp: Option<&str>) {
     let reading = json!({ "sensor_id": sensor, "temperature": value, "timestamp": timestamp });
     client.publish(names::READINGS, reading.to_string(), 1);
 }
 
-/// Waits until so many readings of a sensor are stored; their times and whether they alarmed.
+/// Waits until `count` readings of a sensor are stored; returns their times and alarm flags.
 fn rows(
     daemon: &mut Daemon,
     home: &Home,
@@ -107,8 +107,8 @@ fn setting_this_machines_clock_back_delays_no_alarm_of_a_device_without_timestam
     assert_eq!(daemon.stop(), 0);
 }
 
-/// A machine without a battery, before NTP: in 1970, behind its newest row, or two hours ahead. Devices with the right time
-/// are believed, and those without one alarm at once, after a restart too.
+/// A machine without a battery-backed clock, before NTP: in 1970, behind its newest row, or two hours ahead. Correct
+/// device timestamps are accepted, and devices without timestamps raise alarms at once, after a restart too.
 #[test]
 fn a_machine_with_an_unset_clock_accepts_its_devices_timestamps() {
     let first_day = time("1970-01-02T00:00:00Z");
@@ -119,7 +119,7 @@ fn a_machine_with_an_unset_clock_accepts_its_devices_timestamps() {
     ] {
         let mut home = Home::new();
         if what == "two hours behind" {
-            // Rows of the true time: the clock was right before.
+            // Rows with the true time: the clock was set before.
             let mut daemon = home.start(CONFIG);
             let client = Client::connect(&daemon.embedded_broker());
             send(&client, "EARLIER", 20.0, None);
@@ -155,8 +155,8 @@ fn a_machine_with_an_unset_clock_accepts_its_devices_timestamps() {
     }
 }
 
-/// Both hours that a clock shows twice, and the one that it never shows, in two zones. The build may be later than the
-/// day: then this machine's clock is said to be behind, and that changes nothing here.
+/// The hour that occurs twice and the one that is skipped, in two zones. If the build is later than that day, the log
+/// reports that this machine's clock is behind, which changes nothing here.
 #[test]
 fn zone_less_times_are_resolved_at_both_changes_of_daylight_saving() {
     for (zone, second_two_oclock, leap_forward) in [
@@ -175,7 +175,7 @@ fn zone_less_times_are_resolved_at_both_changes_of_daylight_saving() {
         let client = Client::connect(&daemon.embedded_broker());
         let day = &second_two_oclock[..10];
         let local = |minute: u32, second: u32| format!("{day}T{hour:02}:{minute:02}:{second:02}");
-        // The last of the first hour, and the first of the second: the same hour on the clock.
+        // The last reading of the first hour and the first of the second have the same local hour.
         send(&client, "FRIDGE", 4.0, Some(&local(59, 45)));
         send(&client, "FRIDGE", 50.0, Some(&local(0, 10)));
         send(&client, "FRIDGE", 51.0, Some(&local(0, 20)));
@@ -258,7 +258,7 @@ fn a_retained_message_is_shown_and_adds_no_reading() {
         for _ in 0..2 {
             let mut daemon = home.start(&config);
             daemon.wait_line(names::CONNECTED, SOON);
-            // A live message that its device wants retained is a reading like any other.
+            // A live message with the retain flag is a reading like any other.
             client.retain(&format!("{}/LIVE", names::READINGS), "{\"temperature\":3}");
             let live = "SELECT count(*) FROM sensor_readings WHERE sensor_id = 'LIVE'";
             let before = home.db().number(live);

@@ -1,5 +1,5 @@
-//! The database is removed, moved away, replaced or overwritten under the running daemon: that is said within seconds and
-//! nothing is acknowledged any more; what was acknowledged is in some file, once.
+//! The database is removed, moved, replaced or overwritten while the daemon runs. This is detected within seconds, and
+//! nothing is acknowledged from then on. Each acknowledged reading is in one of the files, once.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,28 +13,28 @@ use crate::support::{
     Daemon, Db, Home, RawClient, SOON, Version, eventually, let_run, names, run_vigie,
 };
 
-/// Noticed within seconds.
+/// Timeout for the detection.
 const NOTICED: Duration = Duration::from_secs(6);
 
-/// How long a device waits for an acknowledgement that must not come.
+/// Time a device waits for an acknowledgement that must not come.
 const PATIENCE: Duration = Duration::from_millis(700);
 
-/// A path that can't be looked at for so long is a fault.
+/// Time after which a path that can't be checked is a fault.
 const UNREACHABLE: Duration = Duration::from_secs(16);
 
-/// How long the daemon has to see that nothing is amiss: some looks.
+/// Time for several checks that find no fault.
 const SOME_LOOKS: Duration = Duration::from_millis(2500);
 
 const BESIDE: [&str; 3] = ["", "-wal", "-shm"];
 
 const CONFIG: &str = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n";
 
-/// A daemon with a database of its own, and a device that numbers its readings.
+/// A daemon and a device that numbers its readings.
 struct Fixture {
     home: Home,
     daemon: Daemon,
     addr: String,
-    /// Readings that were acknowledged.
+    /// Acknowledged readings.
     taken: Vec<usize>,
     config: String,
 }
@@ -53,7 +53,7 @@ impl Fixture {
         RawClient::connect(&self.addr, "device", Version::V5).expect("connected")
     }
 
-    /// Sends the next readings; each is acknowledged.
+    /// Publishes the next readings and waits for each acknowledgement.
     fn publish(&mut self, count: usize) {
         let mut device = self.device();
         for _ in 0..count {
@@ -63,7 +63,7 @@ impl Fixture {
         }
     }
 
-    /// Sends readings until one is not acknowledged, which it stays.
+    /// Publishes readings until one is not acknowledged.
     fn publish_until_refused(&mut self) {
         let next = self.taken.last().map_or(0, |last| last + 1);
         let mut device = self.device();
@@ -88,7 +88,7 @@ impl Fixture {
         self.home.path(&format!("{}{more}", names::DATABASE))
     }
 
-    /// What stands, as `vigie status` shows it.
+    /// Problems in `vigie status`.
     fn problem(&self) -> String {
         let output = run_vigie(&self.home, &["status", "-c", "vigie.toml"]);
         String::from_utf8(output.stdout).expect("text")
@@ -101,7 +101,7 @@ impl Fixture {
         line.expect("the metric").parse().expect("a number")
     }
 
-    /// The fault is said, shown and keeps readings from being acknowledged.
+    /// Checks that the fault is in the log and the status, and that no reading is acknowledged.
     fn wait_fault(&mut self, said: &str, shown: &str) {
         let line = self.daemon.wait_line(said, NOTICED);
         assert!(line.contains("intake stopped") && line.contains("start Vigie again"), "{line}");
@@ -112,13 +112,13 @@ impl Fixture {
         assert_eq!(self.daemon.lines_with("intake stopped").len(), 1, "{}", self.daemon.log());
     }
 
-    /// Stops the daemon and starts it again.
+    /// Restarts the daemon.
     fn restart(&mut self) {
         assert_eq!(self.daemon.stop(), 0);
         (self.daemon, self.addr) = start(&self.home, &self.config);
     }
 
-    /// What was acknowledged is stored once, and what was not may be stored once.
+    /// Checks that acknowledged readings are stored once, and others at most once.
     fn check(&mut self) {
         self.publish(1);
         self.wait_stored();
@@ -149,7 +149,7 @@ fn check_rows(db: &Db, taken: &[usize]) {
     assert!(missing.is_empty(), "acknowledged and not stored: {missing:?}");
 }
 
-/// A copy that is whole by itself, made as people make one beside a running program.
+/// A complete copy, made as users copy a database of a running program.
 fn copy_of(path: &Path, to: &Path) {
     let connection = Connection::open(path).expect("opened");
     connection.execute("VACUUM INTO ?1", [to.to_str().expect("text")]).expect("copied");
@@ -162,9 +162,9 @@ fn a_database_moved_away_is_complete_and_storing_resumes_when_it_is_back() {
     fixture.wait_stored();
     let away = fixture.home.path("archive.db");
     fs::rename(fixture.file(""), &away).expect("moved");
-    fixture.publish(5); // before anybody can have noticed
+    fixture.publish(5); // before the next check
     fixture.wait_fault("was moved away", "the database was moved away");
-    // What was stored is in the file, without its write-ahead log.
+    // The moved file is complete without its write-ahead log.
     let copy = fixture.home.path("copy.db");
     eventually("the log in the file", SOON, || {
         fs::copy(&away, &copy).expect("copied");
@@ -242,7 +242,7 @@ fn an_older_backup_in_its_place_gets_the_readings_since() {
     fixture.check();
 }
 
-/// The file keeps its inode: what shows is that it has become shorter, or older.
+/// The file keeps its inode, so only a shorter or older file is detected.
 #[test]
 fn an_older_backup_copied_over_it_gets_the_readings_since() {
     let mut fixture = Fixture::new();
@@ -293,7 +293,7 @@ fn a_journal_folder_moved_away_and_back_is_detected() {
     fixture.check();
 }
 
-/// As a network file system that is away: every look fails.
+/// Every check fails, as on an unreachable network file system.
 #[test]
 fn a_path_that_cant_be_checked_is_a_fault_after_a_while() {
     let home = Home::new();
@@ -309,7 +309,7 @@ fn a_path_that_cant_be_checked_is_a_fault_after_a_while() {
     fixture.publish(5);
     away(true);
     let_run(SOME_LOOKS);
-    fixture.publish(5); // not for long, so far
+    fixture.publish(5); // the fault has not lasted yet
     away(false);
     let_run(SOME_LOOKS);
     assert_eq!(fixture.daemon.lines_with("intake stopped"), [""; 0]);

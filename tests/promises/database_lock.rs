@@ -1,4 +1,4 @@
-//! One database, one daemon, whatever name it has there; and what a daemon makes is its user's alone.
+//! One daemon per database, by whatever path; and files that a daemon creates are private to its user.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -17,14 +17,14 @@ const CONFIG: &str = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n";
 const ALERTS_FILE: &str =
     "[log]\nalerts_file = \"alerts.jsonl\"\n[alerts.temperature]\nhigh = 35.0\n";
 
-/// A command that runs the daemon in an environment of its own.
+/// A command that runs the daemon in another environment, such as a mount namespace.
 fn wrapped(home: &Home, shell: &str) -> Home {
     let script = home.write("wrapped.sh", &format!("#!/bin/sh\n{shell}\n"));
     fs::set_permissions(&script, Permissions::from_mode(0o755)).expect("executable");
     Home::of(&script)
 }
 
-/// A second daemon in a folder of its own; it is refused, and says why.
+/// Checks that a second daemon in another folder is refused with a reason.
 fn refused(home: &Home, why: &str) {
     let mut second = home.spawn(CONFIG);
     assert_eq!(second.exit_code(SOON), UNAVAILABLE, "{}", second.log());
@@ -47,7 +47,7 @@ fn a_second_daemon_is_refused_by_a_link_or_another_path() {
     assert_eq!(second.exit_code(SOON), UNAVAILABLE);
     assert_eq!(second.lines_with(&why).len(), 1, "{}", second.log());
     assert_eq!(first.stop(), 0);
-    // Alone it may use any of them.
+    // A single daemon may use any of the names.
     let mut second = linked.start(CONFIG);
     assert_eq!(second.stop(), 0);
 }
@@ -83,7 +83,7 @@ fn a_hard_linked_database_is_refused() {
     assert_eq!(home.start(CONFIG).stop(), 0);
 }
 
-/// All that is in a folder, with its mode.
+/// Files of a folder with their modes.
 fn modes(folder: &Path) -> Vec<(PathBuf, u32)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {
@@ -136,7 +136,7 @@ fn new_files_are_private_and_existing_ones_keep_their_mode() {
     }
 }
 
-/// Whoever may read a file may lock it, which must not keep the daemon from starting.
+/// A user with read access can lock the file; that must not block the start.
 #[test]
 fn another_users_lock_does_not_block_the_start() {
     const TOOLS: [&str; 2] = ["setpriv", "flock"];
@@ -166,7 +166,7 @@ fn another_users_lock_does_not_block_the_start() {
     assert_eq!(daemon.stop(), 0);
 }
 
-/// A daemon of a service's user, and one that root starts beside it by another path.
+/// A service user's daemon, and a second one started by root through another path.
 #[test]
 fn the_owners_lock_refuses_a_daemon_started_by_root() {
     const TOOLS: [&str; 3] = ["setpriv", "flock", "chown"];

@@ -1,6 +1,5 @@
-//! Other people's devices, on the embedded broker and on Mosquitto: a message of each family of the manual becomes a row
-//! with the right sensor, quantity, value, unit and time, its rule raises an alarm, and a device that says that it is gone
-//! breaks its rule of silence at once.
+//! Devices of all families of the manual, on the embedded broker and on Mosquitto. A message becomes a row with the right
+//! sensor, quantity, value, unit and time; its rule raises an alarm; an offline message breaks the `stale` rule at once.
 
 use std::fmt::Write as _;
 
@@ -9,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use crate::support::manual::{self, Example, Shown};
 use crate::support::{Access, Client, Daemon, Home, Mosquitto, SOON, names, require};
 
-/// A word of a device that is gone, and one that it is back: topic, payloads, and a sensor that its page shows.
+/// Availability messages: topic, offline payload, online payload, and a sensor of the page.
 const AVAILABILITY: [(&str, &str, &str, &str); 7] = [
     ("kiln/7/lwt", "offline", "online", "kiln-7-heat"),
     (
@@ -25,7 +24,7 @@ const AVAILABILITY: [(&str, &str, &str, &str); 7] = [
     ("v1/gateway/disconnect", "{\"device\":\"boiler-1\"}", "", "boiler-1"),
 ];
 
-/// All families in one configuration, with a rule for the first reading that each page shows.
+/// One configuration of all families, with a rule for the first reading of each page.
 fn config(examples: &[Example]) -> String {
     let mut config = String::new();
     for Example { family, config: table, readings, .. } in examples {
@@ -40,7 +39,7 @@ fn config(examples: &[Example]) -> String {
     config
 }
 
-/// A rule of silence for each sensor whose device says whether it is there.
+/// A `stale` rule for each sensor whose device announces its availability.
 fn silence() -> String {
     let mut rules = String::new();
     for (number, (.., sensor)) in AVAILABILITY.iter().enumerate() {
@@ -55,7 +54,7 @@ fn silence() -> String {
     rules
 }
 
-/// A time as rows have it.
+/// A timestamp in the format of the rows.
 fn text(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, false)
 }
@@ -70,7 +69,7 @@ fn check(mut daemon: Daemon, home: &Home, access: &Access, examples: &[Example])
     }
     for Example { family, readings, messages, .. } in examples {
         for Shown { sensor, quantity, value, unit, time } in readings {
-            // Of the receipt, where the message has none.
+            // The time of receipt, if the message has none.
             let of_time = match time {
                 Some(at) => format!("timestamp = '{}'", text(*at)),
                 None => format!("timestamp >= '{}'", text(began)),
@@ -80,7 +79,7 @@ fn check(mut daemon: Daemon, home: &Home, access: &Access, examples: &[Example])
                  AND abs(value - {value:?}) < 1e-9 AND unit = '{unit}' AND {of_time}"
             );
             daemon.wait_until(&format!("{family}: {row}"), SOON, || {
-                // A topic that was announced is subscribed to within a second: till then a broker elsewhere brings nothing.
+                // A discovered topic is subscribed to within a second; until then a remote broker delivers nothing.
                 if family == "homeassistant" {
                     let [_, (topic, payload), ..] = &messages[..] else { panic!("{messages:?}") };
                     client.publish(topic, payload.as_str(), 1);
@@ -144,8 +143,8 @@ fn devices_of_all_families_are_read_on_mosquitto() {
     check(daemon, &home, &broker.access(), &examples);
 }
 
-/// What a device kept while it was out of range is stored, and changes no live value, alarm or sign of life; over a
-/// restart, too.
+/// Readings that a device buffered while out of range are stored. They change no live value, alarm or silence, over a
+/// restart too.
 #[test]
 fn buffered_readings_are_stored_as_history_only() {
     let home = Home::new();

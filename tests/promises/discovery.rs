@@ -1,5 +1,5 @@
-//! What Home Assistant is shown: each watched series is described to it by retained messages, its value and its alarm
-//! follow, and nothing of it is available once the daemon is gone. On the embedded broker and on Mosquitto.
+//! Home Assistant discovery, on the embedded broker and on Mosquitto: each series has retained discovery messages, its
+//! value and alarm are published, and all entities are unavailable once the daemon is gone.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn reading(sensor: &str, value: f64) -> String {
         .to_string()
 }
 
-/// The newest payload on a topic, once it is one that is wanted.
+/// Waits for a payload on a topic that satisfies a condition.
 fn wait(client: &Client, topic: &str, is_it: impl Fn(&Value) -> bool) -> Value {
     client.wait_for(&format!("a message on {topic}"), SOON, |messages| {
         let newest = messages.iter().rev().find(|message| message.topic == topic)?;
@@ -58,7 +58,7 @@ fn check_configs(client: &Client) {
     }
 }
 
-/// Everything but the end of the daemon.
+/// The scenario up to the end of the daemon.
 fn check(access: &Access) {
     let live = Client::listening(access, &["homeassistant/#", "vigie/#"]);
     let device = Client::connect(access);
@@ -74,7 +74,7 @@ fn check(access: &Access) {
     wait(&live, VALUE, |value| *value == 230.0);
     assert!(live.received().iter().all(|message| message.retained && message.qos == 1));
 
-    // Who comes later is told by the broker.
+    // A later subscriber gets the retained messages.
     let late = Client::listening(access, &["homeassistant/#", "vigie/#"]);
     check_configs(&late);
     wait(&late, ALARM, |alarm| alarm["state"] == "ON");
@@ -84,7 +84,7 @@ fn check(access: &Access) {
     wait(&live, ALARM, |alarm| alarm["state"] == "OFF");
 }
 
-/// Home Assistant says that it is there, and is told everything again.
+/// Home Assistant announces its start, and everything is published again.
 fn check_birth(access: &Access) {
     let live = Client::listening(access, &["homeassistant/#"]);
     wait(&live, ALARM_CONFIG, |_| true);

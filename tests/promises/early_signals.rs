@@ -1,4 +1,4 @@
-//! A start that has to wait says so and waits; signals are remembered from its beginning.
+//! A start that has to wait reports it and waits; signals are handled from the first moment on.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -15,10 +15,10 @@ const CONFIG: &str = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n";
 const RELOADED: &str = "Configuration read again";
 const WAITING: &str = "waiting for the database";
 
-/// Longer than a single try to open the database takes.
+/// Longer than one attempt to open the database.
 const SOME_TRIES: Duration = Duration::from_secs(3);
 
-/// A home whose database another program writes, and a daemon that waits for it.
+/// A home whose database is locked by another program, and a daemon that waits for it.
 fn waiting() -> (Home, Connection, Daemon) {
     let home = Home::new();
     assert_eq!(home.start(CONFIG).stop(), 0);
@@ -57,7 +57,7 @@ fn a_start_that_waits_can_be_stopped_cleanly() {
     }
 }
 
-/// A daemon that is reading its configuration: it has begun, and nothing else has.
+/// A daemon that is reading its configuration and has started nothing else.
 struct Reading {
     home: Home,
     pipe: File,
@@ -76,14 +76,14 @@ impl Reading {
             "vigie.toml",
         ]);
         let process = Process::start("vigie run", &mut command, &home.path("log.txt"));
-        // Opens once the daemon has.
+        // Opening the pipe blocks until the daemon has opened it.
         let pipe = File::options().write(true).open(&path).expect("a pipe");
         fs::rename(&path, hold).expect("renamed");
         home.write("vigie.toml", CONFIG);
         Self { home, pipe, process }
     }
 
-    /// Lets it read its configuration to the end.
+    /// Completes the configuration, so that the start goes on.
     fn go_on(mut self) -> (Home, Process) {
         self.pipe.write_all(CONFIG.as_bytes()).expect("written");
         (self.home, self.process)

@@ -1,5 +1,5 @@
-//! All in one: what the embedded broker has acknowledged to a device is in the database exactly
-//! once, whatever happens to the daemon; what can't be kept is not acknowledged.
+//! A reading that the embedded broker has acknowledged is in the database exactly once, whatever happens to the daemon; one
+//! that can't be written is not acknowledged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Result;
@@ -14,12 +14,12 @@ use crate::support::{
     require,
 };
 
-/// Each device's messages under way.
+/// Messages in flight of each device.
 const WINDOW: usize = 20;
-/// For all kills and restarts, on a busy machine.
+/// Timeout for all kills and restarts, on a busy machine.
 const DONE: Duration = Duration::from_secs(240);
 const STORED: Duration = Duration::from_secs(60);
-/// Between two tries to reach a daemon that is being restarted.
+/// Interval between attempts to reconnect to a restarting daemon.
 const RETRY: Duration = Duration::from_millis(20);
 
 fn config(listen: &str, durability: &str) -> String {
@@ -34,20 +34,20 @@ fn config(listen: &str, durability: &str) -> String {
     )
 }
 
-/// A device that sends numbered readings, each until it is acknowledged.
+/// A device that publishes numbered readings, each until it is acknowledged.
 struct Device {
     sensor: String,
     version: Version,
     qos: u8,
     acknowledged: Vec<bool>,
-    /// Of all devices.
+    /// Acknowledged readings of all devices.
     total: Arc<AtomicUsize>,
 }
 
 impl Device {
     fn run(mut self, addr: &str) {
         eventually(&self.sensor.clone(), DONE, || {
-            // The end of a connection is what this is about.
+            // A lost connection is expected here.
             let _ = self.run_connection(addr);
             if self.next_missing(0).is_none() {
                 return Some(());
@@ -85,7 +85,7 @@ impl Device {
     }
 }
 
-/// Kills the daemon `kills` times while two devices of each kind send `count` readings each.
+/// Kills the daemon `kills` times while two devices of each kind publish `count` readings each.
 fn survives(durability: &str, count: usize, kills: usize) {
     let home = Home::new();
     let addr = format!("127.0.0.1:{}", free_port());
@@ -152,7 +152,7 @@ fn the_daemon_has_no_session_on_its_embedded_broker() {
     let home = Home::new();
     let (mut daemon, addr) = start(&home);
     daemon.wait_line(names::CONNECTED, SOON);
-    // The name of the session that would have one; whoever takes it takes nothing from anybody.
+    // The client id that such a session would have; taking it over affects no one.
     let mut device = RawClient::connect(&addr, "vigie", Version::V5).expect("connected");
     assert!(!device.session_present);
     assert!(device.is_taken(names::READINGS, reading("A", 1.0, &timestamp(0)).as_bytes(), SOON));
@@ -161,7 +161,7 @@ fn the_daemon_has_no_session_on_its_embedded_broker() {
     assert!(daemon.lines_with(names::LOST).is_empty(), "{}", daemon.log());
 }
 
-/// Beside a broker elsewhere the embedded one takes readings in all the same.
+/// The embedded broker receives readings beside a remote one, too.
 #[test]
 fn an_embedded_broker_beside_a_remote_one_receives_readings() {
     if !require(&Mosquitto::TOOLS) {
@@ -184,11 +184,11 @@ fn an_embedded_broker_beside_a_remote_one_receives_readings() {
     assert_eq!(daemon.stop(), 0);
 }
 
-/// The disk fails for want of the journal's folder, as soon as a new segment is due.
+/// Without the journal's folder the disk write fails as soon as a new segment is due.
 #[test]
 fn a_reading_that_cant_be_written_is_not_acknowledged() {
     static A_LOT: [u8; 60_000] = [b' '; 60_000];
-    /// Much more than a segment.
+    /// Much more data than one segment.
     const FILLERS: usize = 400;
     let home = Home::new();
     let (mut daemon, addr) = start(&home);
@@ -207,11 +207,11 @@ fn a_reading_that_cant_be_written_is_not_acknowledged() {
     assert!((1..FILLERS).contains(&taken), "{taken} of {FILLERS}");
     daemon.wait_line("intake stopped", SOON);
     assert!(!device.is_taken(names::READINGS, &good(1), Duration::from_millis(500)));
-    // Others are served meanwhile.
+    // Other clients are served meanwhile.
     let mut other = connect("other");
     assert!(other.is_taken("elsewhere", b"x", Duration::from_secs(1)));
     assert!(device.is_cut_off(SOON) && filler.is_cut_off(SOON));
-    // It can come back, and it still isn't acknowledged.
+    // The device can reconnect, and its message is still not acknowledged.
     device = connect("device");
     assert!(!device.is_taken(names::READINGS, &good(1), Duration::from_millis(500)));
 

@@ -1,4 +1,4 @@
-//! The factory of `config/factory.toml`: what the origin's users rely on, seen from outside.
+//! `config/factory.toml`, seen from outside: the behaviour that users of the original program rely on.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -17,10 +17,10 @@ const LOCATIONS: [(&str, &str); 4] = [
     ("TEMP_004", "Salle Serveurs"),
 ];
 
-/// A sensor of nobody's config: its alert depends on no simulation.
+/// A sensor that is not configured, so its alert does not depend on the simulation.
 const VISITOR: &str = "TEMP_099";
 
-/// The shipped file with the fleet in quick motion.
+/// The shipped configuration with short intervals.
 fn quick_factory() -> String {
     let text = config::shipped("factory.toml");
     let text = config::set(&text, "[fleet]", "sensor_reading_interval", "\"50ms\"");
@@ -49,7 +49,7 @@ fn the_three_topics_follow_the_contract() {
     let listener =
         Client::listening(&broker.access(), &[names::READINGS, names::ALERTS, names::STATUS]);
     let mut daemon = home.start(&factory);
-    // The alarm of somebody else's sensor needs no reading of its own to have been published.
+    // This alarm does not depend on a published reading of an own sensor.
     daemon.wait_line("📤 Données envoyées", SOON);
     let visitor = reading(VISITOR, 38.2, "2024-08-14T10:30:00.123456");
     listener.publish(names::READINGS, visitor, 1);
@@ -118,7 +118,7 @@ fn keys(json: &Value) -> BTreeSet<&str> {
     json.as_object().expect("an object").keys().map(String::as_str).collect()
 }
 
-/// Checks one reading of the factory's own; returns its sensor.
+/// Checks a reading of an own sensor; returns its id.
 fn check_reading(message: &Received) -> String {
     assert_eq!((message.qos, message.retained), (1, false), "{message:?}");
     let reading = message.json();
@@ -133,7 +133,7 @@ fn check_reading(message: &Received) -> String {
     sensor.to_owned()
 }
 
-/// UTC with microseconds: `2024-08-14T10:30:00.123456+00:00`.
+/// Checks for UTC with microseconds: `2024-08-14T10:30:00.123456+00:00`.
 fn check_timestamp(json: &Value) {
     let text = json["timestamp"].as_str().expect("a timestamp");
     let again = time(text).format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string();
@@ -157,7 +157,7 @@ fn check_alert(message: &Received) {
     );
 }
 
-/// Online at the start, offline at the end, and the latter is what the broker keeps.
+/// The status is online after the start and offline after the stop; the latter stays retained.
 fn check_statuses(heard: &[Received], access: &Access) {
     let [online, offline] = heard else { panic!("two statuses: {heard:?}") };
     for message in heard {
@@ -188,7 +188,7 @@ fn assert_lines_in_order(log: &str) {
         ("🚨 ", "ALERTE: Température élevée détectée: 38.2°C"),
     ] {
         let is_it = |line: &str| match line.find(starts) {
-            // What stands before is the log's prefix; between the two, only a reading's details.
+            // The log's prefix comes first; only a reading's details are between the two.
             Some(at) if starts.starts_with('📤') => line[at..].ends_with(ends),
             Some(at) => line[at..] == format!("{starts}{ends}"),
             None => false,
@@ -197,8 +197,7 @@ fn assert_lines_in_order(log: &str) {
     }
 }
 
-/// Everything published is stored exactly once, and nothing else. What was under way when the
-/// daemon stopped waits for the next start.
+/// Exactly the published readings are stored, once each. Those in flight at the stop are received at the next start.
 fn all_stored_once(home: &Home, without_sensors: &str, readings: &[Received]) {
     let published = tally(readings.iter().map(key_of_message));
     let stored = || -> Vec<Key> { home.db().rows().iter().map(key_of_row).collect() };

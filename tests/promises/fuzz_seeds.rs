@@ -1,5 +1,5 @@
-//! The seeds that fuzzing starts from (`tests/fuzz/seeds/`) mean something: each brings a reading or a word of
-//! availability. Those named `regression-…` broke a decoder once, and only have to be answered.
+//! Each fuzzing seed (`tests/fuzz/seeds/`) decodes to a reading or an availability message. Seeds named `regression-…` broke
+//! a decoder once, and only have to be handled.
 
 #[path = "../fuzz/harness.rs"]
 mod harness;

@@ -1,5 +1,5 @@
-//! A broker that can't do everything, or does not let this user: every reading is stored all the same, alerts are
-//! delivered or held with a word on why, and the broker is not connected to again and again.
+//! Brokers with missing features or rights. Every reading is stored, alerts are delivered or held with a reason in
+//! `vigie status`, and the number of reconnects is bounded.
 
 use std::time::{Duration, Instant};
 
@@ -11,34 +11,34 @@ use crate::support::{
     eventually, names, require, run_vigie,
 };
 
-/// The user without limits, beside the daemon, which gives no name.
+/// User with all rights. The daemon connects without a user name.
 const PLANT: &str = "plant";
 const READINGS: usize = 200;
-/// Connections of the daemon to the broker, at most.
+/// Limit of the daemon's connections to the broker.
 const MOST_CONNECTIONS: usize = 10;
-/// For the tries that find out what the broker does not take.
+/// Timeout for detecting the limits of a broker.
 const FOUND_OUT: Duration = Duration::from_secs(60);
 
-/// What becomes of alerts.
+/// Expected outcome for alerts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Alerts {
     Delivered,
-    /// They wait, and `vigie status` says so.
+    /// Held, with a line in `vigie status`.
     Held,
-    /// The same under MQTT 5. One of 3.1.1 has no word for it: the broker says that it has them, and drops them.
+    /// Held under MQTT 5. Under 3.1.1 the broker acknowledges and drops them, since it can't refuse.
     HeldIfSaid,
 }
 
 struct Case {
-    /// Lines of Mosquitto's configuration.
+    /// Additional lines of Mosquitto's configuration.
     lines: &'static [&'static str],
-    /// Rights of the daemon; the plant has all.
+    /// Access rights of the daemon; the user `plant` has all.
     rights: &'static [&'static str],
     rules: Restrictions,
     alerts: Alerts,
-    /// Whether the readings are of the daemon's own sensors.
+    /// True if the readings come from the daemon's own sensors.
     is_own: bool,
-    /// What `vigie status` says of it.
+    /// Expected line in `vigie status`.
     said: &'static str,
 }
 
@@ -54,7 +54,7 @@ struct Fixture {
     proxy: RestrictingProxy,
     plant: Client,
     daemon: Daemon,
-    // After what uses it.
+    // Last, so that it outlives what uses it.
     _broker: Mosquitto,
 }
 
@@ -77,7 +77,7 @@ impl Fixture {
         Self { home, proxy, plant, daemon, _broker: broker }
     }
 
-    /// A few times above the limit and back.
+    /// Publishes readings that cross the limit several times.
     fn publish_readings(&self, qos: i32) {
         for n in 0..READINGS {
             let value = if n / 20 % 2 == 0 { 20.5 } else { 38.2 };
@@ -85,7 +85,7 @@ impl Fixture {
         }
     }
 
-    /// What `vigie status` says of the broker, a line each.
+    /// Limits and problems in `vigie status`, a line each.
     fn says(&self) -> String {
         let output = run_vigie(&self.home, &["status", "--json", "-c", "vigie.toml"]);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -107,7 +107,7 @@ impl Fixture {
     }
 }
 
-/// Ten sensors of its own, warm enough for an alert.
+/// Ten own sensors, warm enough for alerts.
 const OWN: &str = "[[sensors]]\nid = \"OWN_{01..10}\"\ninterval = \"100ms\"\n\
     source = { type = \"simulated\", mean = 38.0, spread = 1.0, noise = 0.1, seed = 1 }\n";
 
@@ -126,7 +126,7 @@ fn try_out(case: &Case) {
         let stored = if case.is_own {
             "SELECT count(*) FROM sensor_readings"
         } else {
-            // The broker may take no more than that.
+            // The broker may support no more than that.
             let qos = i32::from(!case.lines.contains(&"max_qos 0"));
             fixture.publish_readings(qos);
             "SELECT count(*) FROM sensor_readings WHERE sensor_id = 'DEV_001'"
@@ -265,7 +265,7 @@ fn held_alerts_are_delivered_once_the_broker_accepts_them() {
     let mut fixture = Fixture::new(&case, Version::V5);
     fixture.publish_readings(1);
     fixture.wait_said("ends the connection at alerts on");
-    // Meanwhile readings and their alerts go on, and no connection ends.
+    // Meanwhile other readings and alerts continue, and no connection ends.
     let connections = fixture.proxy.connections();
     fixture.plant.publish(names::READINGS, reading("DEV_002", 38.2, &timestamp(0)), 1);
     let home = &fixture.home;

@@ -1,5 +1,5 @@
-//! The promises of README, kept by the real daemon on real brokers: no reading is lost or doubled,
-//! devices in any language are read, and bad input, killed brokers and restarts do no harm.
+//! The promises of README, tested on the real daemon with real brokers: no reading is lost or stored twice, devices in any
+//! language are read, and bad input, killed brokers and restarts do no harm.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,5 +1,5 @@
-//! What own sensors measured waits in the log until the broker has it, whatever ends the daemon. It is judged and
-//! stored all the same.
+//! Own readings stay in the journal until the broker has acknowledged them, however the daemon ends. They are evaluated and
+//! stored meanwhile.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -11,18 +11,18 @@ use crate::support::{
 
 const UNAVAILABLE: i32 = 69;
 
-/// A few ten thousand readings through an unoptimised daemon on a busy machine.
+/// Timeout for some ten thousand readings, by a debug build on a busy machine.
 const ALL_SENT: Duration = Duration::from_secs(120);
 
-/// Published by a run's own sensor, after everything that waited.
+/// Value of a run's own sensor, published after everything pending.
 const LAST: &str = "LAST";
 
-/// The value of a recording's `n`th row.
+/// Value of row `n` of a recording.
 fn value(n: usize) -> f64 {
     format!("{n}.25").parse().expect("a number")
 }
 
-/// A sensor that plays `rows` rows, a second apart in the recording.
+/// A sensor that replays `rows` rows, one a second in the recording.
 fn replay(home: &Home, id: &str, rows: usize, speed: &str) -> String {
     let mut csv = String::from("timestamp,value\n");
     for n in 0..rows {
@@ -40,7 +40,7 @@ fn base(broker: &Mosquitto) -> String {
     format!("language = \"en\"\n{}", broker.access().mqtt_table("the broker", ""))
 }
 
-/// The values a sensor published, in the order they came, each with its own time.
+/// Values that a sensor published, in order of receipt, each with its own time.
 fn values(messages: &[Received], id: &str) -> Vec<f64> {
     let json = messages.iter().map(Received::json).filter(|json| json["sensor_id"] == id);
     let value = |json: serde_json::Value| {
@@ -56,7 +56,7 @@ fn values(messages: &[Received], id: &str) -> Vec<f64> {
     json.map(value).collect()
 }
 
-/// What the running daemon says of its lag: `lag.NAME`.
+/// `lag.NAME` in the daemon's status.
 fn lag(home: &Home, name: &str) -> usize {
     let config = home.path("vigie.toml");
     let output = run_vigie(home, &["status", "--json", "-c", config.to_str().expect("text")]);
@@ -64,13 +64,13 @@ fn lag(home: &Home, name: &str) -> usize {
     report["lag"][name].as_u64().and_then(|count| count.try_into().ok()).unwrap_or(0)
 }
 
-/// Starts the daemon with one sensor that says [`LAST`], listens until it came, and stops it: all
-/// that waited for publication.
+/// Starts the daemon with one sensor that publishes [`LAST`], waits for it, and stops; returns all pending readings that
+/// were published.
 fn rest(home: &Home, broker: &Mosquitto) -> Vec<Received> {
     let listener = Client::listening(&broker.access(), &[names::READINGS]);
     let mut daemon = home.start(&format!("{}{}", base(broker), replay(home, LAST, 1, "\"max\"")));
     listener.wait_for("its last reading", ALL_SENT, |messages| {
-        // Nothing comes after it; looking at all of them each time would take for ever.
+        // Nothing follows it. Checking all messages each time would be quadratic.
         messages.last().filter(|message| message.json()["sensor_id"] == LAST).map(drop)
     });
     assert_eq!(daemon.stop(), 0);
@@ -86,7 +86,7 @@ fn segments(home: &Home) -> Vec<String> {
     files.map(name).filter(|name| name.ends_with(".journal")).collect()
 }
 
-/// The first `count` and at least `at_least` rows, each once and in order.
+/// Checks that the values are the first rows of the recording, in order and once each, and at least `at_least`.
 fn assert_prefix(values: &[f64], at_least: usize) {
     let expected: Vec<f64> = (0..values.len()).map(value).collect();
     assert_eq!(values, expected);
@@ -132,7 +132,7 @@ fn a_stop_without_a_broker_loses_no_reading() {
     let left = daemon.wait_line("1400 readings", SOON);
     assert!(left.contains(names::LOG) && left.contains("next start"), "{left}");
 
-    // And once more, with nothing new: they go on waiting.
+    // Once more, without new readings: they stay pending.
     let mut daemon = home.start(&base(&broker));
     daemon.wait_line("1400 readings of an earlier run", SOON);
     assert_eq!(daemon.stop(), 0);
@@ -151,7 +151,7 @@ fn acknowledged_readings_are_not_published_again() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
-    // No multiple of anything: the last few must be written down at the stop.
+    // Not a multiple of a batch size: the last few must be persisted at the stop.
     const ROWS: usize = 577;
     let broker = Mosquitto::running();
     let home = Home::new();

@@ -1,4 +1,4 @@
-//! A sensor nobody configured, written in another language, is monitored like any other.
+//! A device written in Python, without an entry in the configuration, is monitored like any other.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Home, SOON, names, python_with_paho, skip};
 
-/// The contract's example, hot.
+/// The contract's example reading, above the limit.
 const READING: &str = r#"{"sensor_id":"TEMP_001","location":"Atelier Production","temperature":38.2,
  "timestamp":"2024-08-14T10:30:00.123456","unit":"celsius"}"#;
 
@@ -22,7 +22,7 @@ fn a_python_device_reads_its_alert_in_utc() {
     check("utc", "2024-08-14T10:30:00.123456+00:00");
 }
 
-/// With `timestamps = style` the alert says `timestamp`.
+/// With `timestamps = style` the alert has this `timestamp`.
 fn check(style: &str, timestamp: &str) {
     let Some(python) = python_with_paho() else {
         skip("no Python with paho-mqtt");

@@ -1,5 +1,5 @@
-//! Vigie on other people's brokers, with TLS and a password: it works, sessions outlive it, and
-//! when it can't connect it says why, and comes back by itself once that is mended.
+//! Mosquitto and HiveMQ as remote brokers, with TLS and a password. Sessions survive the daemon; a failed connection has a
+//! reason in the log and recovers once the cause is removed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,13 +17,13 @@ const WRONG_PASSWORD: &str = "wrong-password";
 const PASSWORD_FILE: &str = "password";
 const CA_FILE: &str = "ca.pem";
 
-/// A few failed attempts lie between a mended broker and the next one, further apart each time.
+/// Timeout for a recovery: the backoff has grown by then.
 const HEALED: Duration = Duration::from_secs(60);
 
-/// Published while the daemon is away.
+/// Readings published while the daemon is down.
 const MISSED: usize = 2_000;
 
-/// A config with one sensor of its own, which waits beside the secrets it names.
+/// Configuration with one own sensor; its secrets are files in the same home.
 fn config(access: &Access) -> String {
     format!(
         "language = \"en\"\n\
@@ -38,7 +38,7 @@ fn config(access: &Access) -> String {
     )
 }
 
-/// A home with the password and the authority's certificate in it, and the way that names them.
+/// A home with the password and the authority's certificate.
 fn prepared(access: &Access) -> (Home, Access) {
     let home = Home::new();
     home.write(PASSWORD_FILE, PASSWORD);
@@ -71,7 +71,7 @@ fn a_session_on_hivemq_survives_the_daemon() {
     serves(&broker.access());
 }
 
-/// Readings and alerts go both ways, and what is published while the daemon is dead is not lost.
+/// Readings and alerts pass in both directions, and readings published while the daemon is down are not lost.
 fn serves(access: &Access) {
     let (home, access) = prepared(access);
     let config = config(&access);
@@ -100,11 +100,11 @@ fn serves(access: &Access) {
     assert!(once.values().all(|times| *times == 1), "{once:?}");
 }
 
-/// A daemon that can't connect.
+/// A failure to connect.
 struct Case {
     home: Home,
     daemon: Daemon,
-    /// What its complaint must name.
+    /// Text that the log line must contain.
     named: String,
 }
 
@@ -116,7 +116,7 @@ impl Case {
         Self { home, daemon, named: named.to_owned() }
     }
 
-    /// Why it can't connect, as it says.
+    /// Reason in the log of a daemon that can't connect.
     fn reason(&mut self) -> String {
         let line = self.daemon.wait_line(names::CANT_CONNECT, SOON);
         assert!(line.contains(&self.named), "`{}` in: {line}", self.named);
@@ -137,7 +137,7 @@ impl Case {
     }
 }
 
-/// What the failures need of a broker with TLS and a password.
+/// Control over a broker with TLS and a password, as the failures need it.
 trait Secured {
     fn prepare(certificate: &Certificate, ca: &Ca) -> Self;
     fn access(&self) -> Access;
@@ -226,6 +226,6 @@ fn six_failures<B: Secured>() {
     for case in [wrong_password, wrong_ca, was_expired, was_elsewhere, was_closed] {
         case.heals();
     }
-    // Nothing here could make this name known; trying on, it still stops when asked.
+    // This name never resolves; a daemon that keeps retrying can still be stopped.
     unknown_host.ends();
 }

@@ -1,5 +1,5 @@
-//! A recording played back at full speed arrives whole, and alerts fall where they must: the one made by a seed
-//! that `config/replay.toml` plays, and that of a real machine where it is at hand.
+//! A recording replayed at full speed arrives complete, with alerts at the right rows: the generated one of
+//! `config/replay.toml`, and that of a real machine if it is available.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,15 +15,15 @@ const REAL: &str = "machine_temperature.csv";
 const REAL_ROWS: usize = 22_695;
 const LOW: f64 = 60.0;
 
-/// Through the broker and into the database, an unoptimised daemon on a busy machine.
+/// Timeout from broker to database, for a debug build on a busy machine.
 const PLAYED: Duration = Duration::from_secs(120);
 
 type Recorded = (DateTime<Utc>, f64);
 
-/// An alert event: state, time, value.
+/// Alert event as (state, time, value).
 type Event = (String, DateTime<Utc>, f64);
 
-/// A file and what it records.
+/// A recording: file and rows.
 struct Recording {
     file: PathBuf,
     rows: Vec<Recorded>,
@@ -41,13 +41,13 @@ impl Recording {
         Self { file, rows }
     }
 
-    /// The one in the repository.
+    /// The recording in the repository.
     fn made() -> Self {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(recording::FILE);
         Self::read(file, recording::ROWS)
     }
 
-    /// The one of a real machine, or `None` where it is not at hand and the test can't run.
+    /// The recording of a real machine; `None` if it is not available, and the test is skipped.
     fn real() -> Option<Self> {
         let Some(file) = data_file(REAL) else {
             skip(&format!("no {REAL}: set VIGIE_DATA to its folder"));
@@ -70,13 +70,13 @@ fn the_recording_in_the_repository_is_what_its_generator_makes() {
         "{} differs from tests/support/recording.rs; VIGIE_SNAPSHOTS=renew cargo test --test promises replay renews it",
         recording::FILE
     );
-    // It shows something: it runs hot, it fails, and it is well in the end.
+    // The recording has all phases: hot, failed, and normal in the end.
     let events = crossings(&Recording::made().rows);
     assert!((2..40).contains(&events.len()), "{events:?}");
     assert_eq!(events.last().map(|event| event.0.as_str()), Some("resolved"));
 }
 
-/// Where the recording crosses the limit, computed on its own.
+/// Rows at which the recording crosses the limit, computed independently.
 fn crossings(rows: &[Recorded]) -> Vec<Event> {
     let mut was_low = false;
     let mut events = Vec::new();
@@ -107,7 +107,7 @@ fn config(broker: &str, recording: &Recording) -> String {
     )
 }
 
-/// Waits for the last row, stops, and compares what is stored with the recording.
+/// Waits for the last row, stops the daemon, and compares the stored rows with the recording.
 fn stored_as_recorded(home: &Home, daemon: &mut Daemon, rows: &[Recorded]) {
     daemon.wait_until("all rows", PLAYED, || home.db().count() >= rows.len());
     assert_eq!(daemon.stop(), 0);

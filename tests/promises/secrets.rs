@@ -1,4 +1,4 @@
-//! No log shows a secret, whatever it is asked to show.
+//! No log contains a secret, at any log level.
 
 use crate::support::{Home, Mosquitto, SOON, names, require};
 

@@ -1,4 +1,4 @@
-//! One sensor of four panics again and again; the others don't notice.
+//! One sensor of four panics repeatedly; the others lose no reading.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,10 +12,10 @@ const CRASHING: &str = "TEMP_003";
 const INTERVAL: Duration = Duration::from_millis(100);
 const RUN: Duration = Duration::from_secs(20);
 
-/// Longer than a busy machine delays a tick, shorter than anyone would call a pause.
+/// Longest accepted gap: above the delay of a busy machine, below a real pause.
 const LONGEST_GAP: Duration = Duration::from_secs(1);
 
-/// Where the crashing one is let off after this many, it rests.
+/// Panics to wait for.
 const CRASHES_SEEN: usize = 3;
 
 fn sensor(number: usize) -> String {
@@ -61,7 +61,7 @@ fn a_panicking_sensor_costs_the_others_no_reading() {
         check_rhythm(sensor, times);
     }
 
-    // What was under way at the stop comes in at the next start, which adds nothing of its own.
+    // Readings in flight at the stop are received at the next start, which has no sensors of its own.
     let stored = || -> Vec<Key> {
         let rows = home.db().rows();
         rows.iter().map(key_of_row).filter(|key| key.0 != CRASHING).collect()
@@ -80,7 +80,7 @@ fn crashes(log: &str) -> usize {
     log.lines().filter(|line| line.contains(CRASHING) && line.contains(names::PANIC_IN)).count()
 }
 
-/// No pause, and as many readings as the interval allows.
+/// Checks for no gap, and for as many readings as the interval allows.
 fn check_rhythm(sensor: &str, times: &[DateTime<Utc>]) {
     let gap = |pair: &[DateTime<Utc>]| (pair[1] - pair[0]).to_std().expect("times ascend");
     let longest = times.windows(2).map(gap).max().expect("some readings");

@@ -1,4 +1,4 @@
-//! The tests' own tools do what the other tests take for granted.
+//! Tests of `tests/support`: the brokers and clients behave as the other tests assume.
 
 use std::time::Instant;
 
@@ -99,13 +99,13 @@ fn refuses_the_wrong(access: &Access) {
     assert!(refused(&Access { user: None, ..access.clone() }));
     let other = Ca::new("another authority");
     assert!(refused(&Access { ca_file: Some(other.file()), ..access.clone() }));
-    // Paho gives a TLS connection up by itself now and then, which is no answer of the broker's.
+    // Paho aborts a TLS connection by itself now and then; that is not the broker's answer.
     eventually("localhost is let in", SOON, || {
         (!refused(&access.called("localhost"))).then_some(())
     });
 }
 
-/// What is published while a session's client is away reaches it, whatever `meanwhile` does.
+/// Messages published while a session's client is offline are delivered, whatever `meanwhile` does.
 fn sessions_outlive(access: &Access, meanwhile: impl FnOnce()) {
     let away = Client::resume(access, "sleeper").unwrap();
     away.subscribe("a/#");

@@ -1,4 +1,4 @@
-//! Children come and go while the others run on and don't notice.
+//! Adding and removing children while the others run uninterrupted.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ fn name(n: usize) -> String {
     format!("S_{n}")
 }
 
-/// A running group of plain probes with their addresses.
+/// A running group of plain probes, and their addresses.
 async fn fleet(book: &Arc<Recorder>, size: usize) -> (Run, GroupHandle, Vec<Addr<Probe>>) {
     let (specs, addrs): (Vec<_>, Vec<_>) =
         (0..size).map(|n| sensor(&name(n), book, Script::default())).unzip();
@@ -106,7 +106,7 @@ fn a_child_that_panics_during_removal_is_restarted_to_finish() {
         soon("they go", group.remove(ids)).await.expect("it runs");
         assert_eq!((book.added(), book.births()), (50, 2 + 3));
         assert_eq!(run.health.group_children("fleet").len(), 2);
-        // It is no part of the tree any more that it could leave unfinished.
+        // It has left the tree, so its unfinished work does not count.
         run.stop_cleanly().await;
     });
 }
@@ -133,7 +133,7 @@ fn a_quarantined_or_backing_off_child_can_be_removed() {
         soon("they go", group.remove(ids.clone())).await.expect("it runs");
         assert_eq!(run.health.group_children("fleet").len(), 1);
         assert!(!rests.connected() && !waits.connected(), "their mailboxes are closed");
-        // Their places are free again.
+        // Their slots are free again.
         let mut free = ids;
         for n in 0.. {
             let (new, _) = sensor(&format!("T_{n}"), &book, Script::default());
@@ -196,7 +196,7 @@ fn no_child_is_added_or_removed_during_a_stop() {
         let run = Run::start(Tree::new().group(group));
         until("the fleet is up", || run.state("fleet") == ChildState::Up).await;
 
-        // One is on its way out when the stop begins; it is waited for, once.
+        // One child is being removed when the stop begins; the stop waits for it, once.
         let leaving = actix_rt::spawn({
             let handle = handle.clone();
             async move { handle.remove([ChildId::nth(0)]).await }
@@ -251,7 +251,7 @@ fn failures_of_removed_children_do_not_count_for_their_group() {
             addrs[n].do_send(Fault::Panic);
             run.until_up(&name(n), 1).await;
         }
-        // What they did goes with them, and those in their places begin anew.
+        // Their failures are removed with them; new children in their slots start at zero.
         soon("they go", handle.remove([0, 1].map(ChildId::nth))).await.expect("it runs");
         let (new, _) = sensor("new", &book, Script::default());
         add(&handle, vec![new]).await;

@@ -1,4 +1,4 @@
-//! One child can't take the arbiter, the memory or the process from the others.
+//! One child can't starve the others of the arbiter, of memory or of the process.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use vigie::supervisor::{ChildSpec, GracefulStop, Mailbox, SendError, Tree};
 
 use crate::fixture::*;
 
-/// Ticks every 5 ms and remembers by how much its worst tick was late.
+/// Ticks every 5 ms and records its worst delay.
 struct Metronome(Arc<Beat>);
 
 #[derive(Default)]
@@ -47,7 +47,7 @@ impl Handler<GracefulStop> for Metronome {
     }
 }
 
-/// Works 100 µs a message, and spawns a future with each: the context then asks for more at once.
+/// Works 100 µs a message and spawns a future with each, so that the context polls again at once.
 struct Flooded(Arc<Mutex<Option<ThreadId>>>);
 
 #[derive(Message)]
@@ -82,8 +82,8 @@ impl Handler<GracefulStop> for Flooded {
     }
 }
 
-/// The worst tick of each of five floods is taken, and of those the median: a busy machine spoils
-/// a round or two, a pump without a bound spoils all (a flood lasts ten times the limit).
+/// Median over five floods of the worst delay of each. A busy machine spoils a round or two; a pump without a bound spoils
+/// all, since a flood lasts ten times the limit.
 #[test]
 fn a_flooded_child_does_not_starve_its_neighbours() {
     const ROUNDS: usize = 5;
@@ -95,7 +95,7 @@ fn a_flooded_child_does_not_starve_its_neighbours() {
         let addr = mailbox.addr();
         let mut tree = Tree::new()
             .child(ChildSpec::sensor("flooded", mailbox, move |_| Ok(Flooded(on.clone()))));
-        // Enough of them that one shares the flooded arbiter.
+        // Enough metronomes that one shares the flooded arbiter.
         let beats: Vec<Arc<Beat>> = (0..16).map(|_| Arc::default()).collect();
         for (n, beat) in beats.iter().enumerate() {
             let beat = beat.clone();
@@ -120,7 +120,7 @@ fn a_flooded_child_does_not_starve_its_neighbours() {
             let lasted = began.elapsed();
             println!("a flood of {lasted:?}");
             assert!(lasted > MS(400), "too short a flood to tell: {lasted:?}");
-            // A tick that was held up all through the flood comes after it.
+            // A tick that was delayed throughout the flood arrives after it.
             let ticks = neighbour.ticks.load(Relaxed);
             until("its next tick", || neighbour.ticks.load(Relaxed) > ticks).await;
             worst_ms.push(neighbour.worst_late_us.load(Relaxed) / 1_000);
@@ -164,7 +164,7 @@ fn a_route_never_exceeds_its_capacity_whatever_its_clones() {
         let spec = ChildSpec::critical("slow", mailbox, probe(&book, Script::default()));
         let spec = spec.backoff(QUICK);
 
-        // Before the child exists: the room is the route's, not the actor's.
+        // Before the child exists: capacity belongs to the route, not to the actor.
         let taken = (0..100).filter(|_| route.clone().try_send(Add).is_ok()).count();
         assert_eq!((taken, route.depth(), route.capacity()), (8, 8, 8));
         assert!(matches!(route.try_send(Add), Err(SendError::Full(_))));
@@ -180,12 +180,12 @@ fn a_route_never_exceeds_its_capacity_whatever_its_clones() {
         let run = Run::start(Tree::new().child(spec));
         assert!(soon("room", waiting).await.expect("no panic"));
         until("all are handled", || book.added() == 9 && route.depth() == 0).await;
-        // One that takes more places than there are takes them all.
+        // A message larger than the capacity takes all of it.
         assert!(route.send_weighted(9, Add, MS(10_000)).await.is_ok());
         assert!(route.depth() == 8 || book.added() == 10);
         until("it is handled", || book.added() == 10 && route.depth() == 0).await;
 
-        // A message dropped with its incarnation frees its room, and so does an unanswered one.
+        // A message dropped with its incarnation returns its permit, and so does an unanswered one.
         for restarts in 0..2 {
             run.until_up("slow", restarts).await;
             assert!(faults.request(Fault::Panic, MS(5_000)).await.is_err());
@@ -194,7 +194,7 @@ fn a_route_never_exceeds_its_capacity_whatever_its_clones() {
         run.until_up("slow", 2).await;
         run.stop_cleanly().await;
 
-        // Given up, it drops what is queued and says so to those who wait.
+        // After giving up, queued messages are dropped and their senders get an error.
         assert!(matches!(route.send(Add, MS(100)).await, Err(SendError::Closed(_))));
         assert_eq!(route.depth(), 0);
     });

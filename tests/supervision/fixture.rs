@@ -1,4 +1,4 @@
-//! A probe actor that fails on demand, and a tree to run it in.
+//! Shared by the tests of supervision: a probe actor that fails on demand, and a tree to run it in.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -14,10 +14,10 @@ use vigie::supervisor::{
 
 pub const MS: fn(u64) -> Duration = Duration::from_millis;
 
-/// Generous: only a broken supervisor reaches it.
+/// Timeout that only a broken supervisor reaches.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Tests that measure run alone; the others run beside each other.
+/// Tests that measure run alone; the others run in parallel.
 static QUIET: RwLock<()> = RwLock::new(());
 
 pub fn run<T>(test: impl Future<Output = T>) -> T {
@@ -30,7 +30,7 @@ pub fn run_alone<T>(test: impl Future<Output = T>) -> T {
     actix_rt::System::new().block_on(test)
 }
 
-/// Waits for the thing itself.
+/// Polls until a condition holds.
 pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
@@ -64,7 +64,7 @@ impl Run {
         let (stop, stopped) = oneshot::channel::<Duration>();
         let outcome = actix_rt::spawn(async move {
             let stop = async {
-                // Dropped unsent when the test fails.
+                // Dropped without a message when the test fails.
                 let _ = stopped.await;
             };
             tree.run_until(stop, stop_within).await
@@ -78,7 +78,7 @@ impl Run {
         self.outcome().await
     }
 
-    /// Stops, and nothing was cut off.
+    /// Stops the tree and checks that no child was cut off.
     pub async fn stop_cleanly(self) {
         assert_eq!(self.stop().await, TreeOutcome::Stopped { unfinished: vec![] });
     }
@@ -108,13 +108,13 @@ impl Run {
     }
 }
 
-/// What the probes of a test leave behind.
+/// Records what the probes of a test did.
 #[derive(Default)]
 pub struct Recorder {
     pub added: AtomicU64,
     pub ticks: AtomicU64,
     pub births: AtomicU32,
-    /// Requests to stop that were handled.
+    /// Number of handled stop requests.
     pub stops: AtomicU32,
     pub lines: Mutex<Vec<String>>,
 }
@@ -145,24 +145,24 @@ impl Recorder {
     }
 }
 
-/// How a probe behaves; plain unless said.
+/// Behaviour of a probe; the default has no fault.
 #[derive(Clone, Copy, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 pub struct Script {
-    /// `started` panics in incarnations below this.
+    /// `started` panics in incarnations below this number.
     pub started_panics_below: u32,
     pub stopped_panics: bool,
     pub drop_panics: bool,
-    /// Ignores the request to stop.
+    /// Ignores stop requests.
     pub deaf: bool,
-    /// The request to stop makes incarnations below this panic.
+    /// A stop request makes incarnations below this number panic.
     pub stop_panics_below: u32,
-    /// Handling the request to stop takes this long.
+    /// Time to handle a stop request.
     pub stop_takes: Duration,
-    /// Says "up" this long after it has started.
+    /// Delay between start and the ready report.
     pub ready_after: Option<Duration>,
     pub ticks_every: Option<Duration>,
-    /// Notes its start and stop in the book.
+    /// Records its start and stop.
     pub notes: bool,
 }
 
@@ -183,12 +183,12 @@ pub fn probe(
     }
 }
 
-/// A backoff short enough for tests.
+/// A short backoff.
 pub const QUICK: Backoff = Backoff { first: MS_5, cap: MS_20, jitter_percent: 25 };
 const MS_5: Duration = Duration::from_millis(5);
 const MS_20: Duration = Duration::from_millis(20);
 
-/// A critical probe with a quick backoff, and its address.
+/// A critical probe with a short backoff, and its address.
 pub fn critical(
     name: &str,
     book: &Arc<Recorder>,
@@ -205,7 +205,7 @@ pub fn sensor(name: &str, book: &Arc<Recorder>, script: Script) -> (ChildSpec<Pr
     (ChildSpec::sensor(name, mailbox, probe(book, script)).backoff(QUICK), addr)
 }
 
-/// Adds one; the answer is the incarnation that did.
+/// Increments the probe's counter; the answer is the incarnation that handled it.
 #[derive(Message)]
 #[rtype(result = "u32")]
 pub struct Add;
@@ -224,7 +224,7 @@ pub enum Fault {
     StopArbiter,
 }
 
-/// Answers through a future of the actor that panics.
+/// Answered by a future of the actor that panics.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct PanicInActFuture;

@@ -1,4 +1,4 @@
-//! A large fleet with a small part of it failing all the time.
+//! A large fleet of which a small part fails all the time.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ const SENSORS: usize = 10_000;
 const SECONDS: usize = 10;
 const PANICS_A_SECOND: usize = SENSORS / 100;
 
-/// Counts the lines the supervisor and the panic hook write.
+/// Counts the log lines of the supervisor and the panic hook.
 struct LineCount;
 
 static LINES: AtomicU64 = AtomicU64::new(0);
@@ -52,7 +52,7 @@ fn a_fleet_of_which_one_percent_panics_each_second_carries_on() {
     log::set_max_level(log::LevelFilter::Off);
     let lines = LINES.load(Relaxed);
     println!("{lines} log lines");
-    // 20 a second each of the supervisor and the hook, with their sums.
+    // Log limits: 20 lines a second each for the supervisor and the hook, plus their summaries.
     assert!(lines >= 100 && lines <= (SECONDS as u64 + 5) * 44, "{lines} lines");
 }
 
@@ -68,7 +68,7 @@ async fn chaos() {
     until("the fleet is up", || run.state("fleet") == ChildState::Up).await;
     println!("{SENSORS} up in {:?}", began.elapsed());
 
-    // Warm up: the same for a second, with other sensors.
+    // Warm-up: the same for a second, with other sensors.
     let before = SECONDS * PANICS_A_SECOND;
     panic_for_a_second(&addrs[before..before + PANICS_A_SECOND], &help).await;
     until_all_are_back(&run.health, &book, PANICS_A_SECOND).await;
@@ -79,7 +79,7 @@ async fn chaos() {
         round_trips.extend(panic_for_a_second(second, &help).await);
     }
     until_all_are_back(&run.health, &book, before + PANICS_A_SECOND).await;
-    // A tenth of what this test needs alone; beside others the process is larger.
+    // A tenth of this test's memory alone; beside other tests the process is larger.
     let (now, allowed) = (resident_kib(), (resident / 10).min(3_200));
 
     let children = run.health.group_children("fleet");
@@ -90,7 +90,7 @@ async fn chaos() {
     assert!(wrong.is_empty(), "restarted without a panic, or not after one: {wrong:?}");
     assert!(children.iter().all(|child| child.incarnation <= 2));
     assert_eq!(run.restarts("helper"), 0);
-    // The 8,900 that never failed tick once a second.
+    // The 8,900 sensors that never failed tick once a second.
     let ticked = book.ticks.load(Relaxed) - ticks;
     assert!(
         ticked >= (SENSORS - before - PANICS_A_SECOND) as u64 * (SECONDS as u64 - 1),
@@ -106,7 +106,7 @@ async fn chaos() {
     run.stop_cleanly().await;
 }
 
-/// Has each of these panic once, spread over a second; meanwhile asks the helper.
+/// Makes each of these panic once, spread over a second, and queries the helper meanwhile.
 async fn panic_for_a_second(victims: &[Addr<Probe>], help: &Addr<Probe>) -> Vec<Duration> {
     let mut round_trips = Vec::new();
     let mut beat = tokio::time::interval(
@@ -122,7 +122,7 @@ async fn panic_for_a_second(victims: &[Addr<Probe>], help: &Addr<Probe>) -> Vec<
     round_trips
 }
 
-/// The births tell those that have not failed yet from those that are back.
+/// Start counts distinguish sensors that have not failed yet from restarted ones.
 async fn until_all_are_back(health: &Health, book: &Recorder, panics: usize) {
     until("all are back", || {
         book.births() as usize == SENSORS + panics && health.report().groups[0].states.up == SENSORS

@@ -1,5 +1,5 @@
-//! The promise of supervision: a failing part is restarted and the others don't notice; one that
-//! keeps failing takes the daemon down. Real supervisor, real actors, real time.
+//! The promise of supervision: a failing part is restarted without effect on the others; one that keeps failing ends the
+//! daemon. Real supervisor, real actors, real time.
 
 mod changes;
 mod fairness;

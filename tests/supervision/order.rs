@@ -1,4 +1,4 @@
-//! Phases come up one after the other and go down in reverse, each child within its deadline.
+//! Phases start one after the other and stop in reverse, each child within its deadline.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -93,11 +93,11 @@ fn a_hung_child_is_cut_off_at_its_own_deadline() {
         for child in ["quick", "hung", "blocked"] {
             run.until_up(child, 0).await;
         }
-        // Nothing can end this one before its time, so nobody waits for it.
+        // Nothing can end this child early, so the stop does not wait for it.
         blocker.do_send(Fault::Block(MS(1_000)));
         let began = Instant::now();
         events.borrow_mut().clear();
-        // Cut off, it is gone at once, not with the tree; and whoever sends to it is told.
+        // Once cut off, the child is gone at once, before the tree ends, and sending to it fails.
         let later = book.clone();
         actix_rt::spawn(async move {
             until("it is cut off", || later.lines().contains(&"hung stopped".into())).await;
@@ -202,7 +202,7 @@ fn a_stop_request_lost_in_a_panic_is_repeated() {
         run.stop_cleanly().await;
         assert_eq!(book.births(), 3);
 
-        // Not for ever.
+        // The repetition is bounded.
         let book = Recorder::new();
         let script = Script { stop_panics_below: u32::MAX, ..Script::default() };
         let (writer, _) = critical("writer", &book, script);
@@ -241,7 +241,7 @@ fn an_empty_tree_waits_for_its_stop() {
         let run = Run::start(Tree::new());
         tokio::task::yield_now().await;
         run.stop_cleanly().await;
-        // Nothing to supervise is no reason to end.
+        // An empty tree keeps running.
         let tree = Tree::new().start().expect("a thread");
         let asked = Cell::new(false);
         let later = async {

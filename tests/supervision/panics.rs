@@ -1,4 +1,4 @@
-//! Wherever an actor's code panics, exactly the message in flight is lost.
+//! Wherever an actor's code panics, only the message in flight is lost.
 
 use actix::prelude::*;
 use futures_util::future::join_all;
@@ -14,7 +14,7 @@ fn a_panic_costs_the_message_in_flight_and_no_other() {
         let run = Run::start(Tree::new().child(spec));
         run.until_up("victim", 0).await;
 
-        // Queued before the actor gets a chance to run: the panic comes first.
+        // Queued before the actor runs, so the panic is handled first.
         addr.do_send(Fault::Block(MS(20)));
         let in_flight = addr.send(Fault::Panic);
         let queued: Vec<_> = (0..100).map(|_| addr.send(Add)).collect();
@@ -126,7 +126,7 @@ fn a_panic_whose_clean_up_panics_too_is_survived() {
         addr.do_send(Fault::Panic);
         assert_eq!(soon("an answer", addr.send(Add)).await, Ok(2));
         assert_eq!(run.last_exit("messy"), "panicked: told to panic");
-        // A clean stop that panics in `stopped` is a panic; the next one is the last.
+        // A clean stop that panics in `stopped` counts as a panic; the next stop is final.
         let outcome = run.stop().await;
         assert!(matches!(outcome, TreeOutcome::Stopped { .. }), "{outcome:?}");
     });
@@ -165,7 +165,7 @@ fn a_bystander_notices_nothing() {
     run(async {
         let (book, other) = (Recorder::new(), Recorder::new());
         let (victim, addr) = sensor("victim", &book, Script::default());
-        // As many bystanders as the pool has arbiters and more: some share the victim's.
+        // More bystanders than the pool has arbiters, so some share the victim's.
         let (bystanders, addrs): (Vec<_>, Vec<_>) =
             (0..8).map(|n| sensor(&format!("bystander-{n}"), &other, Script::default())).unzip();
         let tree = bystanders.into_iter().fold(Tree::new().child(victim), Tree::child);
@@ -192,7 +192,7 @@ fn a_child_outlives_its_arbiter() {
         let run = Run::start(Tree::new().child(spec));
         run.until_up("orphan", 0).await;
         addr.do_send(Fault::StopArbiter);
-        // Whatever the old arbiter didn't get to is handled on the new one.
+        // Messages that the old arbiter did not handle are handled on the new one.
         let answers = join_all((0..100).map(|_| addr.send(Add)));
         assert!(soon("the answers", answers).await.iter().all(Result::is_ok));
         run.until_up("orphan", 1).await;

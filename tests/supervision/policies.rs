@@ -1,4 +1,4 @@
-//! What is restarted, for how long, and what happens then.
+//! Restart policies: what is restarted, how often, and what follows.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -99,7 +99,7 @@ fn a_sensor_is_quarantined_and_returns() {
         let began = Instant::now();
         let fleet = &run.health.report().groups[0];
         assert_eq!((fleet.states.quarantined, fleet.states.up), (1, 1));
-        // Its address holds, and what is sent to it meanwhile is handled afterwards.
+        // Its address stays valid, and messages sent meanwhile are handled afterwards.
         assert_eq!(soon("its return", addr.send(Add)).await, Ok(4));
         assert!(began.elapsed() > REST / 2, "{:?}", began.elapsed());
         run.until_up("flaky", 3).await;
@@ -150,7 +150,7 @@ fn too_many_failures_in_a_group_end_the_run() {
         }
         assert_eq!(run.state("fleet"), ChildState::Up);
         assert_eq!(told.get(), 0);
-        // One is too many; those after it are no news.
+        // One failure too many ends the run; later ones are not reported.
         for addr in &addrs[4..] {
             addr.do_send(Fault::Panic);
         }

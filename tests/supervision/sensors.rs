@@ -1,5 +1,5 @@
-//! Sensors under the real supervisor, with a stand-in for the intake: turns are kept, a crash
-//! costs its own reading only, and a recording is played whole whatever happens on the way.
+//! Sensors under the real supervisor, with a stub intake: turns are kept, a panic costs only its own reading, and a
+//! recording is replayed completely.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::fixture;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Takes readings as the intake does, and fails with as many offers in hand as `loses` says.
+/// Accepts readings as the intake does, and fails with `loses` offers unanswered.
 struct StubIntake {
     out: mpsc::UnboundedSender<Vec<Reading>>,
     loses: Arc<Mutex<u32>>,
@@ -68,7 +68,7 @@ fn simulated(faults: Faults) -> Source {
     Source::Simulated(Simulation { mean: 20.0, spread: 5.0, noise: 0.3, seed: 7, faults })
 }
 
-/// Runs sensors until `enough` says so of the readings that came, and returns those.
+/// Runs sensors until the received readings satisfy `enough`; returns them.
 fn run(
     sensors: Vec<SensorConfig>,
     loses: u32,
@@ -95,7 +95,7 @@ fn run(
             times,
             intake: measured.clone(),
         });
-        // More crashes than a day would bring: the default would quarantine the sensor.
+        // More panics than the default policy allows before a quarantine.
         let Intensity { window, .. } = vigie::supervisor::ChildSettings::sensor().policy.intensity;
         ChildSpec::sensor(name, Mailbox::new(), settings.factory()).intensity(1_000, window)
     });
@@ -145,7 +145,7 @@ fn a_crash_costs_the_others_nothing() {
         let lives = health.child("BAD").map_or(0, |child| child.incarnation);
         lives > 3 && bad > 5
     });
-    // The good one's readings are those of an undisturbed run, none missing.
+    // The other sensor's readings equal those of an undisturbed run.
     let good: Vec<_> =
         readings.iter().filter(|r| r.sensor_id.as_str() == "GOOD").map(|r| r.value).collect();
     let alone = vec![sensor("GOOD", often, simulated(Faults::default()))];
@@ -154,7 +154,7 @@ fn a_crash_costs_the_others_nothing() {
     assert_eq!(good, undisturbed);
 }
 
-/// Rows one minute apart, with one that can't be read.
+/// Rows one minute apart, one of them unreadable.
 fn recording(folder: &tempfile::TempDir, rows: u32) -> std::path::PathBuf {
     let mut text = String::from("timestamp,value\n");
     for row in 0..rows {

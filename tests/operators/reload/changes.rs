@@ -1,4 +1,4 @@
-//! Sensors, rules and turns come, go and change.
+//! Reloads that add, remove and change sensors, rules and turns.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ fn changing_ten_of_ten_thousand_sensors_does_not_interrupt_the_others() {
     let mut daemon = home.start(&format!("{BROKER}{many}{before}"));
     let up_since = newest(&status(&home))[0].1;
     let asked = Utc::now();
-    // Three go, four move, three come; and all are in another order.
+    // Three sensors are removed, four change location, three are added, and the order is another.
     let moved = some(&["X_6", "X_5", "X_4", "X_3"], "location = \"Quai\"\n");
     let new = some(&["Y_0", "Y_1", "Y_2"], "");
     let said = change(&home, &format!("{BROKER}{new}{moved}{many}"));
@@ -109,7 +109,7 @@ fn a_changed_rule_closes_its_alarm_once_and_no_other() {
     let message = closed["message"].as_str().expect("a message");
     assert!(message.contains("the rule or the sensor was changed or removed"), "{message}");
 
-    // A kill right after another change comes back to what the file says.
+    // After a kill, the daemon starts with the configuration of the file.
     home.write(FILE, &format!("{BROKER}{}", limit("warm", 35)));
     assert_eq!(reload(&home, FILE), ("rules: 1 removed".into(), 0));
     daemon.kill();
@@ -142,7 +142,7 @@ fn an_invalid_file_changes_nothing_and_is_explained() {
     let good = format!("{BROKER}{}{}", sensor("A", "interval = \"1s\"\n"), limit("warm", 30));
     let mut daemon = home.start(&good);
     let before = newest(&status(&home));
-    // For asking, since what is asked from the bad file itself ends at its mistakes.
+    // A valid file for the command, which would stop at the mistakes of the invalid one.
     home.write("good.toml", &good);
     home.write(
         FILE,
@@ -167,7 +167,7 @@ fn an_invalid_file_changes_nothing_and_is_explained() {
     let status: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
     let after = newest(&status);
     assert_eq!((after.len(), &after[0].0, after[0].2), (1, &before[0].0, 1));
-    // And it goes on from there.
+    // Reloads continue to work with the valid file.
     home.write(FILE, &good);
     assert_eq!(reload(&home, FILE), ("nothing changed".into(), 0));
     assert_eq!(daemon.stop(), 0);
@@ -190,7 +190,7 @@ fn sighup_reloads_and_names_the_keys_that_need_a_restart() {
                 needs a restart: mqtt.client_id";
     daemon.wait_line(said, SOON);
     daemon.wait_line("📤 Data sent: A", SOON);
-    // It is still to come, and said again; what was applied is not.
+    // Keys that need a restart are listed again; applied changes are not.
     assert_eq!(
         change(&home, &wanted),
         "needs a restart: mqtt.client_id".replace("needs", "nothing changed; needs")
@@ -218,7 +218,7 @@ fn turns_change_without_a_restart() {
     let said = change(&home, &format!("{BROKER}{}{sensors}", turns("200ms")));
     assert_eq!(said, "the sensors' turns");
     daemon.wait_lines("📤 Data sent: B", 3, SOON);
-    // One that comes takes its turn after the others.
+    // An added sensor takes its turn after the others.
     change(&home, &format!("{BROKER}{}{sensors}{}", turns("200ms"), sensor("C", "")));
     daemon.wait_lines("📤 Data sent: C", 3, SOON);
     assert!(began.elapsed() >= Duration::from_millis(2 * 600 + 2 * 800), "no burst");

@@ -1,4 +1,4 @@
-//! What the tests of reloads share: the files they write, and what commands say.
+//! Shared by the tests of reloads: configuration files and the output of commands.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -17,14 +17,14 @@ pub fn limit(name: &str, limit: u32) -> String {
     format!("[[rules]]\nname = \"{name}\"\nkind = \"high\"\nlimit = {limit}\n")
 }
 
-/// What `vigie reload` says, with its exit code.
+/// Runs `vigie reload`; returns output and exit code.
 pub fn reload(home: &Home, file: &str) -> (String, i32) {
     let output = run_vigie(home, &["reload", "-c", file]);
     let text = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
     (text.trim_end().to_owned(), output.status.code().expect("an exit code"))
 }
 
-/// Writes another configuration and has it applied.
+/// Writes a configuration and reloads it.
 pub fn change(home: &Home, config: &str) -> String {
     home.write(FILE, config);
     let (said, code) = reload(home, FILE);
@@ -38,7 +38,7 @@ pub fn status(home: &Home) -> Value {
     serde_json::from_slice(&output.stdout).expect("one JSON object")
 }
 
-/// The fleet's children that came up or changed last, the last one first.
+/// The fleet's children by their last change, the newest first.
 pub fn newest(status: &Value) -> Vec<(String, DateTime<Utc>, u64)> {
     let newest = status["tree"]["groups"][0]["newest"].as_array().expect("a list");
     let child = |child: &Value| {
@@ -49,7 +49,7 @@ pub fn newest(status: &Value) -> Vec<(String, DateTime<Utc>, u64)> {
     newest.iter().map(child).collect()
 }
 
-/// The alert events: sensor, rule, state, message.
+/// Alert events: sensor, rule, state, id, message.
 pub fn events(home: &Home) -> Vec<String> {
     let db = r2d2_sqlite::rusqlite::Connection::open(home.db().path()).expect("the database");
     let sql =

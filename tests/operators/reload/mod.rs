@@ -1,4 +1,4 @@
-//! The configuration changes while the daemon runs: what changed is applied, and the rest doesn't notice.
+//! Reloads: changes are applied while the daemon runs, and everything else is uninterrupted.
 
 mod changes;
 mod fixture;

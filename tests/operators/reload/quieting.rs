@@ -1,4 +1,4 @@
-//! What spares people alarms changes, and what is missed: they are told of what that changes, and of no more.
+//! Reloads that change suppression (planned work, chattering) and silence: exactly the resulting changes are announced.
 
 use std::time::{Duration, Instant};
 
@@ -8,9 +8,9 @@ use super::fixture::{BROKER, FILE, change, events, limit, sensor};
 use crate::support::readings::{reading, timestamp};
 use crate::support::{Client, Daemon, Home, Received, SOON, names, run_vigie};
 
-/// A daemon with one rule, `warm` above 30, and a client on its broker.
+/// A daemon with the rule `warm` (above 30), and a client on its broker.
 struct Watched {
-    // Before its folder, so that it ends first.
+    // Before its folder, so that it is dropped first.
     daemon: Daemon,
     client: Client,
     home: Home,
@@ -25,7 +25,7 @@ impl Watched {
         Self { daemon, client, home, num_readings: 0 }
     }
 
-    /// A reading, a second after the one before by its own time; stored when this returns.
+    /// Publishes a reading, one second later than the last by its timestamp, and waits until it is stored.
     fn hear(&mut self, sensor: &str, value: f64) {
         let payload = reading(sensor, value, &timestamp(self.num_readings));
         self.num_readings += 1;
@@ -34,7 +34,7 @@ impl Watched {
         self.daemon.wait_until("the reading", SOON, || db.count() == expected);
     }
 
-    /// The first so many alerts people were told, in order: sensor, rule, state.
+    /// Waits for the first `count` alerts; returns sensor, rule and state of each.
     fn told(&self, count: usize) -> Vec<String> {
         let told = self.client.wait_count(names::ALERTS, count, SOON);
         let line = |alert: Value| {
@@ -44,7 +44,7 @@ impl Watched {
         told.iter().map(Received::json).map(line).collect()
     }
 
-    /// Waits for what suppresses each alarm that is not at rest: sensor, rule, reason.
+    /// Waits until the alarms that are not normal have these reasons of suppression: sensor, rule, reason.
     fn wait_suppressed(&mut self, expected: &[&str]) {
         let (home, what) = (&self.home, format!("{expected:?}"));
         self.daemon.wait_until(&what, SOON, || suppressed(home) == expected);
@@ -64,7 +64,7 @@ fn suppressed(home: &Home) -> Vec<String> {
     lines
 }
 
-/// A window that is always open.
+/// A maintenance window that is always open.
 fn work(sensors: &str) -> String {
     format!(
         "[[maintenance]]\nname = \"work\"\nsensors = [\"{sensors}\"]\n\
@@ -87,14 +87,14 @@ fn planned_work_suppresses_active_alarms_until_it_is_cancelled() {
     for (sensor, value) in [("W_1", 41.0), ("W_2", 20.0), ("W_3", 42.0), ("T_1", 43.0)] {
         watched.hear(sensor, value);
     }
-    // One that people were told of waits there with its end.
+    // The end of an announced alarm is pending while it is suppressed.
     let withheld = ["W_1", "W_2", "W_3"].map(|sensor| format!("{sensor} warm maintenance:work"));
     watched.wait_suppressed(&["T_1 warm –", &withheld[0], &withheld[1], &withheld[2]]);
-    // It came after all that is withheld, and is told as ever.
+    // This alarm was raised after the suppressed ones and is announced as usual.
     expected.push("T_1 warm active");
     assert_eq!(watched.told(3), expected);
 
-    // People know of the first already.
+    // The first one was announced before.
     assert_eq!(change(&watched.home, &config), "maintenance: 1 removed");
     let mut news = watched.told(5).split_off(3);
     news.sort();
@@ -123,7 +123,7 @@ fn a_chattering_alarm_follows_changes_of_its_rule_and_limits() {
     let mut expected = vec![active, resolved, active, resolved, chatters];
     assert_eq!(watched.told(5), expected);
 
-    // Another limit: what chattered is over, what it counted is forgotten.
+    // Another limit ends the chattering and resets its count.
     assert_eq!(change(&watched.home, &config(3, 35)), "rules: 1 changed");
     expected.push(calm);
     assert_eq!(watched.told(6), expected);
@@ -132,14 +132,14 @@ fn a_chattering_alarm_follows_changes_of_its_rule_and_limits() {
     expected.extend([active, resolved]);
     assert_eq!(watched.told(8), expected);
 
-    // Fewer raises: the one before counts, since the rule is as it was.
+    // A lower count of raises: the earlier raise counts, since the rule is unchanged.
     assert_eq!(change(&watched.home, &config(2, 35)), "the limits of chattering");
     watched.hear("S", 42.0);
     expected.push(chatters);
     assert_eq!(watched.told(9), expected);
     watched.wait_suppressed(&["S warm chattering"]);
 
-    // Nobody asks for it any more: it is over, and what stands is told.
+    // Without the table the chattering ends, and the active alarm is announced.
     change(&watched.home, &format!("{BROKER}{}", limit("warm", 35)));
     let last = watched.told(11).split_off(9);
     assert!(last.contains(&calm.to_owned()) && last.contains(&active.to_owned()), "{last:?}");
@@ -164,7 +164,7 @@ fn a_configured_sensor_that_never_reports_is_silent_until_it_is_removed() {
     assert_eq!(raised["message"], "Temperature: nothing ever heard of the sensor, for 2 s");
     assert_eq!(raised["location"], "Quai");
 
-    // It stays when another change is made.
+    // It stays over another change.
     let more = sensor("LOUD", "interval = \"100ms\"\n");
     assert_eq!(change(&watched.home, &format!("{config}{mute}{more}")), "1 sensor added");
     watched.daemon.wait_line("📤 Data sent: LOUD", SOON);
