@@ -220,7 +220,7 @@ pub struct Cursors {
     /// Publication cursor, set by the gateway and committed by storage: every own reading up to it is published or skipped.
     pub publication: Cursor,
     /// Set by storage while the database is not at its path: nothing may be acknowledged.
-    pub is_astray: AtomicBool,
+    pub has_database_fault: AtomicBool,
 }
 
 /// Monotonic position in the log.

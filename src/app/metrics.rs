@@ -63,7 +63,7 @@ impl Counting {
                 ("login", broker.refused_logins),
                 ("no_room", broker.refused_connections),
             ],
-            is_taking: self.log.is_taking(),
+            is_taking: self.log.is_accepting(),
             readings: stored.readings,
             rejected: stored.rejected,
             unset_clocks: self.live.num_unset_clocks(),

@@ -37,7 +37,7 @@ pub(super) fn find(reporting: &Reporting, status: &StatusReport, words: &Words) 
     }
     if let Some((fault, since)) = &astray {
         add(Problem::DatabaseAstray { fault }, Some(*since));
-    } else if !reporting.log.is_taking() {
+    } else if !reporting.log.is_accepting() {
         add(Problem::NothingTaken, None);
     }
     if let Some(trouble) = &stuck {

@@ -49,7 +49,7 @@ pub(super) fn open(config: &Config, storage: &store::Settings) -> Result<Stores,
         evaluation: Cursor::new(progress.position),
         verified: Cursor::new(progress.position),
         publication: Cursor::new(progress.published),
-        is_astray: AtomicBool::new(false),
+        has_database_fault: AtomicBool::new(false),
     });
     let settings = ingest::Settings {
         folder: beside(&database, "journal"),

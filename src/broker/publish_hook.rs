@@ -14,7 +14,7 @@ use rmqtt_codec::v5::PublishProperties;
 
 use super::hub::{Standing, matches};
 use crate::domain::Ingress;
-use crate::ingest::{Arrival, FORWARDED_PROPERTY, Forward, Log, Subscriptions};
+use crate::ingest::{FORWARDED_PROPERTY, Forward, IncomingMessage, Log, Subscriptions};
 
 /// Maximum wait for an append. Then the client is cut off, and redelivers after it reconnects.
 pub(super) const PATIENCE: Duration = Duration::from_secs(4);
@@ -69,10 +69,10 @@ impl PublishHook {
             return Ok(Standing::PassedOn);
         }
         let is_description = self.subscriptions.is_description(topic);
-        let arrival = Arrival {
+        let arrival = IncomingMessage {
             forward: is_forwarded.then_some(Forward { is_retained: wish.is_retained }),
             is_description,
-            ..Arrival::live(Ingress::Embedded, topic, payload, qos)
+            ..IncomingMessage::live(Ingress::Embedded, topic, payload, qos)
         };
         let taken = tokio::time::timeout(PATIENCE, self.log.accept_async(&arrival)).await;
         if is_description {

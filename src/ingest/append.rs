@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 
 use super::formats::MOST_DESCRIPTION_BYTES;
 use super::log::Refusal;
-use super::record::{self, Arrival};
-use super::traffic::Passing;
+use super::record::{self, IncomingMessage};
+use super::traffic::CountedMessage;
 use super::{ActionAnswer, Log, Now};
 use crate::domain::{Finding, Ingress, OperatorAction, Position, Reading};
 
@@ -22,7 +22,7 @@ const TRY_AGAIN: Duration = Duration::from_millis(100);
 impl Log {
     /// Appends a message, waiting for room as long as it takes: when this returns, it may be acknowledged.
     /// Blocks its thread.
-    pub fn accept(&self, arrival: &Arrival<'_>) {
+    pub fn accept(&self, arrival: &IncomingMessage<'_>) {
         let record = self.message(arrival);
         loop {
             let is_appended = self.try_append(&record, |_| ()).is_some();
@@ -34,10 +34,10 @@ impl Log {
         }
     }
 
-    fn message(&self, arrival: &Arrival<'_>) -> Vec<u8> {
+    fn message(&self, arrival: &IncomingMessage<'_>) -> Vec<u8> {
         let Now { wall: at, clocks, .. } = self.now();
-        let Arrival { topic, payload, is_replayed: is_retained, .. } = *arrival;
-        self.traffic.count_in(Passing { topic, payload, at, is_retained });
+        let IncomingMessage { topic, payload, is_replayed: is_retained, .. } = *arrival;
+        self.traffic.count_in(CountedMessage { topic, payload, at, is_retained });
         let most = if arrival.is_description {
             MOST_DESCRIPTION_BYTES
         } else {
@@ -49,18 +49,18 @@ impl Log {
     /// Counts a message that the gateway publishes.
     pub fn count_published(&self, topic: &str, payload: &[u8], is_retained: bool) {
         let at = self.now().wall;
-        self.traffic.count_out(Passing { topic, payload, at, is_retained });
+        self.traffic.count_out(CountedMessage { topic, payload, at, is_retained });
     }
 
     /// Like [`Log::accept`], without blocking a thread. Many at once share one wait for the device. Dropped halfway, the
     /// message may have been appended or not.
-    pub async fn accept_async(self: &Arc<Self>, arrival: &Arrival<'_>) {
+    pub async fn accept_async(self: &Arc<Self>, arrival: &IncomingMessage<'_>) {
         let record = self.message(arrival);
         self.append_durably(&record, |_| ()).await;
         self.count(arrival);
     }
 
-    fn count(&self, arrival: &Arrival<'_>) {
+    fn count(&self, arrival: &IncomingMessage<'_>) {
         self.traffic.count_received(arrival.ingress.unwrap_or_default(), 1);
     }
 

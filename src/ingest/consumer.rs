@@ -15,7 +15,7 @@ use super::inventory::Inventory;
 use super::journal::{Frame, Reader};
 use super::log::note_unreadable;
 use super::pace::Pace;
-use super::record::{self, Arrival, Body, KEPT_BYTES, Receipt};
+use super::record::{self, Body, IncomingMessage, KEPT_BYTES, Receipt};
 use super::subscriptions::Subscriptions;
 use crate::domain::{
     Availability, DecoderChange, Finding, Ingress, Measurement, OperatorAction, Position, Rejected,
@@ -189,7 +189,7 @@ fn decode(decoders: &mut Decoders, inventory: &Inventory, limit: usize, frame: F
     let Some((receipt, body)) = record::decode(frame.payload) else {
         let reason = "its record in the log has an unknown layout".to_owned();
         let receipt = Receipt { at: chrono::DateTime::UNIX_EPOCH, clocks: None };
-        let arrival = Arrival::live(Ingress::Own, "", frame.payload, 0);
+        let arrival = IncomingMessage::live(Ingress::Own, "", frame.payload, 0);
         let content = Content::Rejected(reject(&arrival, receipt, reason));
         return Entry { position, receipt, ingress: None, content, decoders: Vec::new() };
     };
@@ -214,7 +214,7 @@ fn content(
     decoders: &mut Decoders,
     inventory: &Inventory,
     limit: usize,
-    arrival: &Arrival<'_>,
+    arrival: &IncomingMessage<'_>,
     receipt: Receipt,
     changes: &mut Vec<DecoderChange>,
 ) -> Content {
@@ -227,7 +227,7 @@ fn content(
         let reason = format!("the payload has {bytes} bytes, more than the {limit} that are taken");
         return Content::Rejected(reject(arrival, receipt, reason));
     }
-    let Arrival { topic, payload, is_replayed, .. } = *arrival;
+    let IncomingMessage { topic, payload, is_replayed, .. } = *arrival;
     let message = Message { topic, payload, received_at: receipt.at, is_replayed };
     let Some(Taken { place, decoded, is_home_assistants, .. }) = decoders.decode(&message, changes)
     else {
@@ -287,7 +287,7 @@ fn log_rejected(lines: &mut LineLimit, rejected: &Rejected) {
     }
 }
 
-fn reject(arrival: &Arrival<'_>, receipt: Receipt, reason: String) -> Rejected {
+fn reject(arrival: &IncomingMessage<'_>, receipt: Receipt, reason: String) -> Rejected {
     Rejected {
         topic: arrival.topic.to_owned(),
         payload: arrival.payload[..KEPT_BYTES.min(arrival.payload.len())].to_vec(),

@@ -1,6 +1,6 @@
 //! The listening clocks while the daemon runs: which ways in are open, and how long they have been. Pure.
 //!
-//! Always: a clock advances only while its way in is open and the log takes what comes; by at most
+//! Alingresses: a clock advances only while its way in is open and the log takes what comes; by at most
 //! [`LONGEST_STEP`] from one reading of it to the next. Never: a clock that goes back.
 
 use std::time::{Duration, Instant};
@@ -15,12 +15,12 @@ const LONGEST_STEP: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Listening {
     clocks: ListeningClocks,
-    ways: [Way; Ingress::ALL.len()],
+    ingresses: [IngressState; Ingress::ALL.len()],
 }
 
 /// One way in.
 #[derive(Debug, Clone, Copy)]
-struct Way {
+struct IngressState {
     is_open: bool,
     /// The last reading of its clock; `None` while the clock stands still.
     read_at: Option<Instant>,
@@ -29,31 +29,34 @@ struct Way {
 impl Listening {
     /// Clocks that continue from `clocks`, every way in open.
     pub const fn new(clocks: ListeningClocks) -> Self {
-        Self { clocks, ways: [Way { is_open: true, read_at: None }; Ingress::ALL.len()] }
+        Self {
+            clocks,
+            ingresses: [IngressState { is_open: true, read_at: None }; Ingress::ALL.len()],
+        }
     }
 
     /// Opens or closes a way in.
-    pub fn set_open(&mut self, ingress: Ingress, is_open: bool, is_taking: bool, now: Instant) {
-        self.read(is_taking, now);
-        self.ways[ingress.index()].is_open = is_open;
-        self.read(is_taking, now);
+    pub fn set_open(&mut self, ingress: Ingress, is_open: bool, is_accepting: bool, now: Instant) {
+        self.read(is_accepting, now);
+        self.ingresses[ingress.index()].is_open = is_open;
+        self.read(is_accepting, now);
     }
 
     /// Whether a clock advances at present.
     pub const fn runs(&self, ingress: Ingress) -> bool {
-        self.ways[ingress.index()].read_at.is_some()
+        self.ingresses[ingress.index()].read_at.is_some()
     }
 
     /// Reads all clocks at `now`. The time since the last reading counts as the state is now.
-    pub fn read(&mut self, is_taking: bool, now: Instant) -> ListeningClocks {
+    pub fn read(&mut self, is_accepting: bool, now: Instant) -> ListeningClocks {
         for ingress in Ingress::ALL {
-            let way = &mut self.ways[ingress.index()];
-            let is_listening = way.is_open && is_taking;
-            if let Some(read_at) = way.read_at.filter(|_| is_listening) {
+            let state = &mut self.ingresses[ingress.index()];
+            let is_listening = state.is_open && is_accepting;
+            if let Some(read_at) = state.read_at.filter(|_| is_listening) {
                 let step = now.saturating_duration_since(read_at).min(LONGEST_STEP);
                 self.clocks.set_at_least(ingress, self.clocks.get(ingress) + step);
             }
-            way.read_at = is_listening.then_some(now);
+            state.read_at = is_listening.then_some(now);
         }
         self.clocks
     }

@@ -25,9 +25,9 @@ use super::journal::{Journal, JournalError};
 use super::listening::Listening;
 use super::record;
 use super::replies::Replies;
+use super::stall::Stall;
 use super::sync::DeviceSync;
 use super::traffic::Traffic;
-use super::trouble::Trouble;
 use super::unpublished::Unpublished;
 use crate::config::Durability;
 use crate::domain::{Ingress, ListeningClocks, Position};
@@ -94,7 +94,7 @@ pub struct Log {
     pub(super) turn: tokio::sync::Mutex<()>,
     /// The daemon stops: nobody may be kept waiting for storage any more.
     ignores_limit: AtomicBool,
-    trouble: Mutex<Trouble>,
+    stall: Mutex<Stall>,
     pub(super) traffic: Traffic,
 }
 
@@ -104,7 +104,7 @@ pub(super) enum Refusal {
     /// Too much waits for storage.
     Full,
     /// The database is not at its path.
-    Astray,
+    DatabaseFault,
     /// The log is closed.
     Closed,
 }
@@ -125,16 +125,16 @@ impl Log {
 
     /// Opens or closes a way in, which starts or stops its listening clock.
     pub fn set_open(&self, ingress: Ingress, is_open: bool) {
-        let is_taking = self.is_taking();
-        self.listening().set_open(ingress, is_open, is_taking, Instant::now());
+        let is_accepting = self.is_accepting();
+        self.listening().set_open(ingress, is_open, is_accepting, Instant::now());
     }
 
     /// Reads all clocks. To be called each second at least, or the listening clocks fall behind.
     pub fn now(&self) -> Now {
         let now = Instant::now();
-        let is_taking = !self.is_astray() && !self.trouble().keeps_waiting(now);
+        let is_accepting = !self.has_database_fault() && !self.stall().has_waiting_callers(now);
         let mut listening = self.listening();
-        let clocks = listening.read(is_taking, now);
+        let clocks = listening.read(is_accepting, now);
         let runs = Ingress::ALL.map(|ingress| listening.runs(ingress));
         Now { wall: Utc::now(), clocks, runs }
     }
@@ -201,14 +201,14 @@ impl Log {
 
     /// Whether what is sent is accepted: nobody is kept waiting for a disk or for storage.
     #[must_use]
-    pub fn is_taking(&self) -> bool {
-        !self.is_astray() && !self.trouble().keeps_waiting(Instant::now())
+    pub fn is_accepting(&self) -> bool {
+        !self.has_database_fault() && !self.stall().has_waiting_callers(Instant::now())
     }
 
     /// Whether the database is not at its path.
     #[must_use]
-    pub fn is_astray(&self) -> bool {
-        self.cursors.is_astray.load(Ordering::Relaxed)
+    pub fn has_database_fault(&self) -> bool {
+        self.cursors.has_database_fault.load(Ordering::Relaxed)
     }
 
     /// Payload limit in bytes; a longer payload is rejected at evaluation.
@@ -255,23 +255,23 @@ impl Log {
     pub(super) fn note(&self, refusal: &Refusal) {
         match refusal {
             Refusal::Disk(error) => self.note_disk_failure(error),
-            Refusal::Full => self.trouble().full(self.uncommitted(), Instant::now()),
-            Refusal::Astray => self.trouble().astray(Instant::now()),
+            Refusal::Full => self.stall().full(self.uncommitted(), Instant::now()),
+            Refusal::DatabaseFault => self.stall().database_fault(Instant::now()),
             Refusal::Closed => {}
         }
     }
 
-    /// Records that the disk or the device failed, for the log lines and for [`Log::is_taking`].
+    /// Records that the disk or the device failed, for the log lines and for [`Log::is_accepting`].
     pub(super) fn note_disk_failure(&self, why: &dyn Display) {
-        self.trouble().disk(why, Instant::now());
+        self.stall().disk(why, Instant::now());
     }
 
     /// Records that a message got in: present trouble is over.
     pub(super) fn note_accepted(&self) {
-        let mut trouble = self.trouble();
+        let mut stall = self.stall();
         // Each message comes by here: the clock is read only where there is something to say.
-        if !trouble.is_none() {
-            trouble.is_over(Instant::now());
+        if stall.is_active() {
+            stall.end(Instant::now());
         }
     }
 
@@ -282,8 +282,8 @@ impl Log {
         let waiting_bytes = journal.num_bytes_after(self.cursors.evaluation.position());
         if self.ignores_limit.load(Ordering::Relaxed) {
             // What a stop can't wait for is in the log for the next start.
-        } else if self.is_astray() {
-            return Err(Refusal::Astray);
+        } else if self.has_database_fault() {
+            return Err(Refusal::DatabaseFault);
         } else if waiting_bytes >= self.limit_bytes {
             return Err(Refusal::Full);
         }
@@ -326,7 +326,7 @@ impl Log {
 
     /// Records that no cursor needs any more end here. While the database is not at its path, another one may need all.
     fn done_through(&self) -> Position {
-        if self.is_astray() {
+        if self.has_database_fault() {
             return 0;
         }
         let verified = self.cursors.verified.position();
@@ -334,8 +334,8 @@ impl Log {
         if published < self.last_outbound() { verified.min(published) } else { verified }
     }
 
-    fn trouble(&self) -> MutexGuard<'_, Trouble> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    fn stall(&self) -> MutexGuard<'_, Stall> {
+        self.stall.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn listening(&self) -> MutexGuard<'_, Listening> {

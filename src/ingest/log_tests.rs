@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 
-use super::super::record::{Arrival, Body};
+use super::super::record::{Body, IncomingMessage};
 use super::*;
 use crate::ingest::journal::{Reader, Record};
 
@@ -53,13 +53,13 @@ fn past_the_limit_nothing_gets_in_until_storage_gets_on_or_the_daemon_stops() {
         std::thread::spawn(move || log.accept_message(TOPIC, text))
     };
     let blocked = callback(b"1");
-    while bench.log.trouble.lock().unwrap().is_none() {
+    while !bench.log.stall.lock().unwrap().is_active() {
         std::thread::yield_now();
     }
-    assert!(bench.on_disk().is_empty() && !bench.log.is_taking());
+    assert!(bench.on_disk().is_empty() && !bench.log.is_accepting());
     bench.log.stop_backpressure();
     blocked.join().unwrap();
-    assert!(bench.log.is_taking());
+    assert!(bench.log.is_accepting());
     callback(b"2").join().unwrap();
     assert_eq!(bench.on_disk().len(), 2);
 }
@@ -76,14 +76,14 @@ fn a_disk_that_fails_stops_the_intake_until_it_is_mended() {
         let log = bench.log.clone();
         move || log.accept_message(TOPIC, b"1")
     });
-    while bench.log.trouble.lock().unwrap().is_none() {
+    while !bench.log.stall.lock().unwrap().is_active() {
         std::thread::yield_now();
     }
     assert_eq!(bench.log.last(), 1);
     std::fs::rename(&away, &folder).unwrap();
     blocked.join().unwrap();
     assert_eq!(bench.on_disk().len(), 2);
-    assert!(bench.log.trouble.lock().unwrap().is_none());
+    assert!(!bench.log.stall.lock().unwrap().is_active());
 }
 
 #[actix::test]
@@ -93,7 +93,7 @@ async fn many_at_once_share_a_wait_for_the_device() {
         let log = bench.log.clone();
         actix_rt::spawn(async move {
             let payload = format!("{number}");
-            let arrival = Arrival::live(Ingress::Remote, TOPIC, payload.as_bytes(), 1);
+            let arrival = IncomingMessage::live(Ingress::Remote, TOPIC, payload.as_bytes(), 1);
             log.accept_async(&arrival).await;
         })
     });
@@ -119,17 +119,17 @@ async fn what_a_failed_sync_covered_is_not_taken_for_synced_by_a_later_one() {
 
 #[test]
 fn nothing_is_deleted_before_the_database_was_looked_at_after_its_commit() {
-    for (verified, is_astray) in [(9, false), (10, true), (10, false)] {
+    for (verified, has_database_fault) in [(9, false), (10, true), (10, false)] {
         let bench = Bench::new(Durability::Process, LIMIT_BYTES);
         for _ in 0..10 {
             bench.log.accept_message(TOPIC, b"x");
         }
         bench.cursors.evaluation.advance(10);
         bench.cursors.verified.advance(verified);
-        bench.cursors.is_astray.store(is_astray, Ordering::Relaxed);
+        bench.cursors.has_database_fault.store(has_database_fault, Ordering::Relaxed);
         bench.log.close();
-        let expected = if is_astray || verified < 10 { 10 } else { 0 };
-        assert_eq!(bench.on_disk().len(), expected, "{verified} {is_astray}");
+        let expected = if has_database_fault || verified < 10 { 10 } else { 0 };
+        assert_eq!(bench.on_disk().len(), expected, "{verified} {has_database_fault}");
     }
 }
 
@@ -138,14 +138,14 @@ fn a_database_that_is_not_at_its_path_stops_the_intake_until_it_is_back_or_the_d
     let bench = Bench::new(Durability::Process, LIMIT_BYTES);
     bench.log.accept_message(TOPIC, b"0");
     for ends_by_stop in [false, true] {
-        bench.cursors.is_astray.store(true, Ordering::Relaxed);
-        assert!(!bench.log.is_taking());
+        bench.cursors.has_database_fault.store(true, Ordering::Relaxed);
+        assert!(!bench.log.is_accepting());
         let last = bench.log.last();
         let blocked = std::thread::spawn({
             let log = bench.log.clone();
             move || log.accept_message(TOPIC, b"1")
         });
-        while bench.log.trouble.lock().unwrap().is_none() {
+        while !bench.log.stall.lock().unwrap().is_active() {
             std::thread::yield_now();
         }
         assert_eq!(bench.log.last(), last);
@@ -156,7 +156,7 @@ fn a_database_that_is_not_at_its_path_stops_the_intake_until_it_is_back_or_the_d
         if ends_by_stop {
             bench.log.stop_backpressure();
         } else {
-            bench.cursors.is_astray.store(false, Ordering::Relaxed);
+            bench.cursors.has_database_fault.store(false, Ordering::Relaxed);
         }
         blocked.join().unwrap();
         assert_eq!(bench.log.last(), last + 2);

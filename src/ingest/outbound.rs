@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::Log;
 use super::journal::Reader;
 use super::log::note_unreadable;
-use super::record::{self, Arrival, Body};
+use super::record::{self, Body, IncomingMessage};
 use crate::domain::{Position, Reading};
 
 /// Own readings that may wait for publication, on disk: past it the oldest are skipped. Four sensors at 2 s ride
@@ -99,7 +99,7 @@ impl OutboundReader {
 fn content(body: Body<'_>) -> Option<OutboundContent> {
     match body {
         Body::OwnReading(reading) => Some(OutboundContent::Reading(reading)),
-        Body::Message(Arrival { topic, payload, forward: Some(forward), .. }) => {
+        Body::Message(IncomingMessage { topic, payload, forward: Some(forward), .. }) => {
             Some(OutboundContent::Forwarded {
                 topic: topic.to_owned(),
                 payload: payload.to_vec(),
@@ -172,9 +172,9 @@ mod tests {
     async fn messages_that_are_forwarded_come_in_their_turn() {
         let (_folder, log) = testing::log(100);
         let mut outbound = OutboundReader::new(log.clone());
-        let forwarded = |topic, payload, is_retained| Arrival {
+        let forwarded = |topic, payload, is_retained| IncomingMessage {
             forward: Some(Forward { is_retained }),
-            ..Arrival::live(Ingress::Embedded, topic, payload, 1)
+            ..IncomingMessage::live(Ingress::Embedded, topic, payload, 1)
         };
         log.accept_async(&forwarded("a", b"1", false)).await;
         log.accept_message("b", b"foreign");

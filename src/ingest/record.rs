@@ -69,7 +69,7 @@ pub struct Receipt {
 
 /// A message as it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Arrival<'a> {
+pub struct IncomingMessage<'a> {
     /// Topic, at most 65,535 bytes.
     pub topic: &'a str,
     /// Payload; once it is recorded, the first [`KEPT_BYTES`] of one over the limit.
@@ -95,7 +95,7 @@ pub struct Forward {
     pub is_retained: bool,
 }
 
-impl<'a> Arrival<'a> {
+impl<'a> IncomingMessage<'a> {
     /// A live message.
     #[must_use]
     pub const fn live(ingress: Ingress, topic: &'a str, payload: &'a [u8], qos: u8) -> Self {
@@ -117,7 +117,7 @@ impl<'a> Arrival<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body<'a> {
     /// Message of a device, or an operator's action by MQTT.
-    Message(Arrival<'a>),
+    Message(IncomingMessage<'a>),
     /// Reading of one of the daemon's own sensors.
     OwnReading(Reading),
     /// Operator's action by the API.
@@ -154,7 +154,7 @@ fn header(kind: u8, at: DateTime<Utc>, clocks: &ListeningClocks) -> Vec<u8> {
 /// Record of a message. MQTT bounds a topic by 65,535 bytes; a longer one is cut.
 #[must_use]
 pub fn message(
-    arrival: &Arrival<'_>,
+    arrival: &IncomingMessage<'_>,
     at: DateTime<Utc>,
     clocks: &ListeningClocks,
     max_payload_bytes: usize,
@@ -280,11 +280,11 @@ fn take_time(rest: &[u8]) -> Option<(DateTime<Utc>, &[u8])> {
 }
 
 /// Lengths, topic and payload, which both versions have alike.
-fn take_arrival(rest: &[u8]) -> Option<Arrival<'_>> {
+fn take_arrival(rest: &[u8]) -> Option<IncomingMessage<'_>> {
     let (payload_bytes, rest) = rest.split_first_chunk()?;
     let (topic_bytes, rest) = rest.split_first_chunk()?;
     let (topic, payload) = rest.split_at_checked(u16::from_le_bytes(*topic_bytes).into())?;
-    Some(Arrival {
+    Some(IncomingMessage {
         topic: std::str::from_utf8(topic).ok()?,
         payload,
         payload_bytes: u32::from_le_bytes(*payload_bytes) as usize,

@@ -19,7 +19,10 @@ fn clocks(own: u64, embedded: u64, remote: u64) -> ListeningClocks {
 
 #[test]
 fn a_message_lies_as_documented() {
-    let arrival = Arrival { is_replayed: true, ..Arrival::live(Ingress::Remote, "a/b", b"xyz", 1) };
+    let arrival = IncomingMessage {
+        is_replayed: true,
+        ..IncomingMessage::live(Ingress::Remote, "a/b", b"xyz", 1)
+    };
     let record = message(&arrival, at(0x0102), &clocks(1, 2, 3), 100);
     assert_eq!(record[..10], [2, 1, 2, 1, 0, 0, 0, 0, 0, 0]);
     assert_eq!(record[10..18], [1, 0, 0, 0, 0, 0, 0, 0]);
@@ -34,14 +37,15 @@ fn a_record_of_version_1_is_a_live_message_without_clocks() {
     record.extend_from_slice(b"a/bxyz");
     let (receipt, body) = decode(&record).unwrap();
     assert_eq!(receipt, Receipt { at: at(0x0102), clocks: None });
-    let expected = Arrival { ingress: None, ..Arrival::live(Ingress::Own, "a/b", b"xyz", 0) };
+    let expected =
+        IncomingMessage { ingress: None, ..IncomingMessage::live(Ingress::Own, "a/b", b"xyz", 0) };
     assert_eq!(body, Body::Message(expected));
 }
 
 #[test]
 fn of_a_payload_over_the_limit_the_beginning_is_kept() {
     let payload = vec![b' '; 10_001];
-    let arrival = Arrival::live(Ingress::Embedded, "t", &payload, 0);
+    let arrival = IncomingMessage::live(Ingress::Embedded, "t", &payload, 0);
     let kept = |limit| {
         let record = message(&arrival, at(0), &ListeningClocks::default(), limit);
         match decode(&record) {
@@ -94,14 +98,14 @@ fn each_other_kind_is_decoded_as_it_was_encoded() {
 
 #[test]
 fn a_message_says_how_it_is_forwarded_unless_it_is_not_kept_whole() {
-    let live = Arrival::live(Ingress::Embedded, "a/b", b"payload", 2);
+    let live = IncomingMessage::live(Ingress::Embedded, "a/b", b"payload", 2);
     for forward in [None, Some(false), Some(true)] {
         let forward = forward.map(|is_retained| Forward { is_retained });
-        let arrival = Arrival { forward, ..live };
+        let arrival = IncomingMessage { forward, ..live };
         let record = message(&arrival, at(9), &clocks(1, 2, 3), 7);
         assert_eq!(is_outbound(&record), forward.is_some());
         assert_eq!(decode(&record).map(|it| it.1), Some(Body::Message(arrival)));
-        let too_large = Arrival { payload: &[7; 2 * KEPT_BYTES], ..arrival };
+        let too_large = IncomingMessage { payload: &[7; 2 * KEPT_BYTES], ..arrival };
         assert!(!is_outbound(&message(&too_large, at(9), &clocks(1, 2, 3), 7)));
     }
     assert!(!is_outbound(&[]) && !is_outbound(&[2, 1]));
@@ -116,7 +120,7 @@ proptest! {
     ) {
         let clocks = clocks(listened, listened / 2, listened / 3);
         let arrival =
-            Arrival { is_replayed, ..Arrival::live(Ingress::ALL[way], &topic, &payload, qos) };
+            IncomingMessage { is_replayed, ..IncomingMessage::live(Ingress::ALL[way], &topic, &payload, qos) };
         let record = message(&arrival, at(micros), &clocks, 1000);
         let receipt = Receipt { at: at(micros), clocks: Some(clocks) };
         prop_assert_eq!(decode(&record), Some((receipt, Body::Message(arrival))));

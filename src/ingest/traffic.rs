@@ -35,7 +35,7 @@ pub struct Traffic {
 
 /// A message, as far as it is shown.
 #[derive(Debug, Clone, Copy)]
-pub struct Passing<'a> {
+pub struct CountedMessage<'a> {
     /// Topic of the message.
     pub topic: &'a str,
     /// Payload of the message.
@@ -79,13 +79,13 @@ struct Topic {
 
 impl Traffic {
     /// Counts a message of a device.
-    pub fn count_in(&self, message: Passing<'_>) {
+    pub fn count_in(&self, message: CountedMessage<'_>) {
         self.num_in.fetch_add(1, Ordering::Relaxed);
         self.topics().note(message);
     }
 
     /// Counts a message of this daemon.
-    pub fn count_out(&self, message: Passing<'_>) {
+    pub fn count_out(&self, message: CountedMessage<'_>) {
         self.num_out.fetch_add(1, Ordering::Relaxed);
         self.topics().note(message);
     }
@@ -124,7 +124,7 @@ impl Traffic {
 }
 
 impl Topics {
-    fn note(&mut self, Passing { topic, payload, at, is_retained }: Passing<'_>) {
+    fn note(&mut self, CountedMessage { topic, payload, at, is_retained }: CountedMessage<'_>) {
         let shown = &payload[..payload.len().min(SHOWN_BYTES)];
         let is_cut = shown.len() < payload.len();
         if let Some(known) = self.0.get_mut(topic) {
@@ -192,8 +192,8 @@ mod tests {
         DateTime::from_timestamp(second, 0).unwrap()
     }
 
-    fn message<'a>(topic: &'a str, payload: &'a [u8], second: i64) -> Passing<'a> {
-        Passing { topic, payload, at: at(second), is_retained: false }
+    fn message<'a>(topic: &'a str, payload: &'a [u8], second: i64) -> CountedMessage<'a> {
+        CountedMessage { topic, payload, at: at(second), is_retained: false }
     }
 
     #[test]
@@ -206,7 +206,7 @@ mod tests {
             traffic.count_out(message("calm", b"first", second));
             traffic.sample();
         }
-        traffic.count_out(Passing { is_retained: true, ..message("calm", b"last", 61) });
+        traffic.count_out(CountedMessage { is_retained: true, ..message("calm", b"last", 61) });
         assert_eq!(traffic.totals(), (600, 61));
         let busiest = traffic.busiest(5);
         let names: Vec<_> = busiest.iter().map(|it| it.topic.as_str()).collect();

@@ -147,7 +147,7 @@ pub(super) fn problem_en(problem: Problem<'_>) -> String {
             "no message is taken: the disk fails or is full, or storage is too far behind".into()
         }
         Problem::DatabaseAstray { fault } => {
-            format!("no message is taken: {}", astray_en(fault))
+            format!("no message is taken: {}", database_fault_en(fault))
         }
         Problem::NothingStored { why } => format!("nothing can be stored: {why}"),
         Problem::SessionsNotKept { why } => {
@@ -201,7 +201,7 @@ pub(super) fn problem_fr(problem: Problem<'_>) -> String {
             "aucun message n'est accepté: le disque est en panne ou plein, ou le stockage est trop en retard".into()
         }
         Problem::DatabaseAstray { fault } => {
-            format!("aucun message n'est accepté: {}", astray_fr(fault))
+            format!("aucun message n'est accepté: {}", database_fault_fr(fault))
         }
         Problem::NothingStored { why } => format!("rien ne peut être enregistré: {why}"),
         Problem::SessionsNotKept { why } => {
@@ -250,7 +250,7 @@ pub(super) fn problem_fr(problem: Problem<'_>) -> String {
     }
 }
 
-fn astray_en(fault: &DatabaseFault) -> String {
+fn database_fault_en(fault: &DatabaseFault) -> String {
     match fault {
         DatabaseFault::Removed => "the database was removed".into(),
         DatabaseFault::MovedAway => "the database was moved away".into(),
@@ -264,7 +264,7 @@ fn astray_en(fault: &DatabaseFault) -> String {
     }
 }
 
-fn astray_fr(fault: &DatabaseFault) -> String {
+fn database_fault_fr(fault: &DatabaseFault) -> String {
     match fault {
         DatabaseFault::Removed => "la base de données a été supprimée".into(),
         DatabaseFault::MovedAway => "la base de données a été déplacée".into(),

@@ -1,6 +1,6 @@
 //! Listens to a broker for a bounded time as one more client, for a person who looks for a device.
 //!
-//! Always: its own session, which ends with the connection; QoS 0, so that the broker queues nothing for it. Never:
+//! Alingresses: its own session, which ends with the connection; QoS 0, so that the broker queues nothing for it. Never:
 //! on an arbiter, since it blocks; or in the daemon.
 
 use std::sync::Arc;

@@ -263,10 +263,10 @@ impl Writer {
     fn close(&mut self, ctx: &mut Context<Self>) {
         let (reader, mut ledger) = (self.reader.take(), self.ledger.take());
         let published = self.cursors.publication.position();
-        let (watch, is_astray) = (self.watch.clone(), self.is_astray());
+        let (watch, has_database_fault) = (self.watch.clone(), self.has_database_fault());
         let closed = actix_rt::task::spawn_blocking(move || {
             drop(reader);
-            if is_astray {
+            if has_database_fault {
                 // Closing would empty its log into a file that is not the one at its path.
                 return std::mem::forget(ledger);
             }

@@ -73,7 +73,7 @@ impl Log {
             replies: Replies::default(),
             turn: tokio::sync::Mutex::default(),
             ignores_limit: AtomicBool::new(false),
-            trouble: Mutex::default(),
+            stall: Mutex::default(),
             traffic: Traffic::default(),
         };
         if let Some(journal) = log.lock().as_mut() {

@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 
 use super::super::journal::Reader;
-use super::super::record::{Arrival, Body};
+use super::super::record::{Body, IncomingMessage};
 use super::*;
 use crate::domain::Reading;
 
@@ -36,7 +36,7 @@ fn make(durability: Durability, max_payload_bytes: usize, limit_bytes: u64) -> (
 impl Log {
     /// Appends a live message from a remote broker.
     pub(crate) fn accept_message(&self, topic: &str, payload: &[u8]) {
-        self.accept(&Arrival::live(Ingress::Remote, topic, payload, 1));
+        self.accept(&IncomingMessage::live(Ingress::Remote, topic, payload, 1));
     }
 
     /// Appends own readings.

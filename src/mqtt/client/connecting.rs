@@ -16,7 +16,7 @@ use super::{Connection, Doorway, Signal};
 use crate::config::MqttVersion;
 use crate::domain::Ingress;
 use crate::ingest::formats::Filter;
-use crate::ingest::{Arrival, FORWARDED_PROPERTY};
+use crate::ingest::{FORWARDED_PROPERTY, IncomingMessage};
 use crate::mqtt::discovery::ONLINE;
 use crate::mqtt::link::{Advertised, Failed, Outcome, Plan, Qos};
 
@@ -135,9 +135,10 @@ fn take_in(doorway: &Doorway, message: &paho::Message) {
     let taken = catch_unwind(AssertUnwindSafe(|| {
         // 0, 1 or 2.
         let qos = message.qos() as u8;
-        let arrival = Arrival::live(Ingress::Remote, message.topic(), message.payload(), qos);
+        let arrival =
+            IncomingMessage::live(Ingress::Remote, message.topic(), message.payload(), qos);
         let is_description = subscriptions.is_description(message.topic());
-        log.accept(&Arrival { is_replayed: message.retained(), is_description, ..arrival });
+        log.accept(&IncomingMessage { is_replayed: message.retained(), is_description, ..arrival });
         if is_description {
             subscriptions.note_description(log.last());
         }

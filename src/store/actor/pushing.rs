@@ -77,7 +77,7 @@ impl Writer {
 
     fn is_stuck(&self) -> bool {
         let is_late = |began: Instant| began.elapsed() >= STUCK_AFTER;
-        self.is_astray()
+        self.has_database_fault()
             || self.gauges.trouble().is_some()
             || self.commit_began.is_some_and(is_late)
     }

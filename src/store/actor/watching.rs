@@ -46,18 +46,18 @@ impl Writer {
     /// stopping writer stops: what is uncommitted is in the log.
     pub(super) fn is_held(&mut self, ctx: &mut Context<Self>) -> bool {
         let is_settling = self.watching.settling == Settling::UnderWay;
-        if self.is_astray() && self.stopping && !is_settling {
+        if self.has_database_fault() && self.stopping && !is_settling {
             self.close(ctx);
         }
-        is_settling || self.is_astray()
+        is_settling || self.has_database_fault()
     }
 
-    pub(super) fn is_astray(&self) -> bool {
-        self.cursors.is_astray.load(Ordering::Relaxed)
+    pub(super) fn has_database_fault(&self) -> bool {
+        self.cursors.has_database_fault.load(Ordering::Relaxed)
     }
 
     fn look(&mut self, ctx: &mut Context<Self>) {
-        if !self.watching.has_opened && !self.is_astray() {
+        if !self.watching.has_opened && !self.has_database_fault() {
             return;
         }
         if self.watching.is_looking {
@@ -79,7 +79,7 @@ impl Writer {
         let turn = self.watch.judge(look, Instant::now(), Utc::now());
         match turn {
             Turn::Begins(_) => {
-                self.cursors.is_astray.store(true, Ordering::Relaxed);
+                self.cursors.has_database_fault.store(true, Ordering::Relaxed);
                 self.watching.settling = Settling::Due;
                 self.push_alerts(ctx); // of commits that wait
             }
@@ -89,7 +89,7 @@ impl Writer {
             Turn::Unverified => {}
         }
         if matches!(turn, Turn::Ends(_)) {
-            self.cursors.is_astray.store(false, Ordering::Relaxed);
+            self.cursors.has_database_fault.store(false, Ordering::Relaxed);
             if self.watching.has_opened { self.hasten(ctx) } else { self.start_job(ctx) }
         }
         self.settle(ctx);
