@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, OptionalExtension, Transaction};
 
 use super::database::{OpenError, Reason, accept, check_place, open_to_read, open_to_write};
-use super::schema::{self, Found, VERSION};
+use super::schema::{self, Found, MIGRATED_VERSION, VERSION};
 use super::{events, resume};
 use crate::store::backup::Holdings;
 
@@ -32,6 +32,10 @@ pub(in crate::store) enum Unfit {
         "it was written by a newer Vigie (schema version {0}, this one knows {VERSION}): use that one"
     )]
     Newer(u32),
+    #[error(
+        "it has schema version {0}, which no release had: only versions {MIGRATED_VERSION} and {VERSION} are read"
+    )]
+    Unsupported(u32),
     #[error("it is damaged ({0}): use another backup")]
     Damaged(String),
     #[error("{0}")]
@@ -96,6 +100,9 @@ fn open_backup(path: &Path) -> Result<Connection, Unfit> {
     let connection = open_to_read(path)?;
     match schema::examine(&connection)? {
         Found::Version(version) if version > VERSION => return Err(Unfit::Newer(version)),
+        Found::Version(version) if !schema::is_supported(version) => {
+            return Err(Unfit::Unsupported(version));
+        }
         Found::Version(_) => {}
         Found::Empty | Found::Origin | Found::Foreign => return Err(Unfit::Foreign),
     }
@@ -252,8 +259,8 @@ mod tests {
     fn a_backup_of_an_older_version_is_brought_to_this_one() {
         let folder = tempfile::tempdir().unwrap();
         let (old, staged) = (folder.path().join("old.db"), folder.path().join("staged"));
-        let mut connection = Connection::open(&old).unwrap();
-        schema::migrate_through(&mut connection, 8).unwrap();
+        let connection = Connection::open(&old).unwrap();
+        schema::make_version_8(&connection).unwrap();
         drop(connection);
         stage(&old, &staged, at(5)).unwrap();
         let found = schema::examine(&open_to_read(&staged).unwrap()).unwrap();

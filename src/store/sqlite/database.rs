@@ -9,7 +9,7 @@ use super::checkpoint::{BACKSTOP_PAGES, Checkpoints};
 use super::events;
 use super::retention::Deletion;
 use super::rollups::Rollups;
-use super::schema::{self, Found, VERSION};
+use super::schema::{self, Found, MIGRATED_VERSION, VERSION};
 use crate::config::Durability;
 use crate::domain::{Location, Position, Quantity, QuickMap, SensorId, Unit};
 use crate::store::ledger::Settings;
@@ -65,6 +65,11 @@ pub enum Reason {
          that one, or another file"
     )]
     Newer { found: u32 },
+    #[error(
+        "it has schema version {found}, which no release had: only version {MIGRATED_VERSION} and \
+         {VERSION} are read; move it away to begin with a new database"
+    )]
+    Unsupported { found: u32 },
     #[error("it was not written by this version yet: start `vigie run` once, which converts it")]
     Older,
     #[error("it can't be written: check who owns the file and its folder, and their permissions")]
@@ -193,7 +198,7 @@ pub(in crate::store) fn check_readable(path: &Path) -> Result<(), OpenError> {
     match look(path) {
         Ok(Found::Version(VERSION)) => Ok(()),
         Ok(Found::Empty | Found::Origin) => failed(Reason::Older),
-        Ok(Found::Version(found)) if found < VERSION => failed(Reason::Older),
+        Ok(Found::Version(MIGRATED_VERSION)) => failed(Reason::Older),
         Ok(found) => accept(path, found),
         Err(error) => Err(OpenError::sqlite(path, &error)),
     }
@@ -247,6 +252,9 @@ pub(in crate::store) fn accept(path: &Path, found: Found) -> Result<(), OpenErro
         Found::Foreign => Err(OpenError::new(path, Reason::Foreign)),
         Found::Version(found) if found > VERSION => {
             Err(OpenError::new(path, Reason::Newer { found }))
+        }
+        Found::Version(found) if !schema::is_supported(found) => {
+            Err(OpenError::new(path, Reason::Unsupported { found }))
         }
         Found::Empty | Found::Origin | Found::Version(_) => Ok(()),
     }

@@ -135,6 +135,18 @@ fn the_origins_file_is_adopted_after_a_crash_in_mid_transaction() {
 }
 
 #[test]
+fn a_file_of_a_version_that_no_release_had_is_refused() {
+    let (_folder, path) = place();
+    drop(open(&settings(&path)).unwrap());
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", VERSION - 1).unwrap();
+    assert_eq!(refusal(&path), Reason::Unsupported { found: VERSION - 1 });
+    assert_eq!(
+        check_readable(&path).unwrap_err().reason,
+        Reason::Unsupported { found: VERSION - 1 }
+    );
+}
+
+#[test]
 fn a_newer_file_is_refused_and_not_touched() {
     let (folder, path) = place();
     let writer = open(&settings(&path)).unwrap();
