@@ -9,7 +9,9 @@ use actix::WeakAddr;
 use crate::config::changes::{self, SensorChanges};
 use crate::config::{FleetConfig, SensorConfig, SensorKey, TimeStyle};
 use crate::messages::Measured;
-use crate::sensors::{CurrentSchedule, FleetClock, Rescheduled, Schedule, Sensor, SensorSettings};
+use crate::sensors::{
+    CurrentSchedule, FleetClock, Rescheduled, Sensor, SensorSchedule, SensorSettings,
+};
 use crate::supervisor::{
     ChangeError, ChildId, ChildSettings, ChildSpec, GroupHandle, GroupSpec, Mailbox, Route,
 };
@@ -51,7 +53,7 @@ impl Fleet {
 
     /// The group to start with.
     pub fn group(&mut self, timing: FleetConfig, sensors: Vec<SensorConfig>) -> GroupSpec {
-        let schedules = Schedule::of_fleet(timing, &sensors);
+        let schedules = SensorSchedule::of_fleet(timing, &sensors);
         let mut specs = Vec::with_capacity(sensors.len());
         for ((nth, sensor), schedule) in (0..).zip(sensors).zip(schedules) {
             let (spec, member) = self.member(sensor, schedule, true);
@@ -64,7 +66,7 @@ impl Fleet {
     fn member(
         &self,
         sensor: SensorConfig,
-        schedule: Schedule,
+        schedule: SensorSchedule,
         makes_up: bool,
     ) -> (ChildSpec<Sensor>, Member) {
         let name = sensor.id.clone();
@@ -97,7 +99,7 @@ impl Fleet {
     ) -> Result<SensorChanges, ChangeError> {
         let old = self.members.values().map(|member| &member.settings.config);
         let changes = changes::sensors(old, &sensors);
-        let schedules = Schedule::of_fleet(timing, &sensors);
+        let schedules = SensorSchedule::of_fleet(timing, &sensors);
         let changed = changes.changed.iter().map(|place| sensors[*place].key());
         self.remove(group, changes.removed.iter().cloned().chain(changed).collect()).await?;
         for place in &changes.unchanged {
@@ -130,7 +132,7 @@ impl Fleet {
     async fn add(
         &mut self,
         group: &GroupHandle,
-        sensors: impl Iterator<Item = (SensorConfig, Schedule)>,
+        sensors: impl Iterator<Item = (SensorConfig, SensorSchedule)>,
     ) -> Result<(), ChangeError> {
         let (specs, members): (Vec<_>, Vec<_>) =
             sensors.map(|(sensor, schedule)| self.member(sensor, schedule, false)).unzip();
@@ -147,7 +149,7 @@ impl Fleet {
     }
 
     /// Of those with an interval of their own each keeps its beat, whoever comes and goes.
-    fn reschedule(&self, sensor: &SensorConfig, schedule: Schedule) {
+    fn reschedule(&self, sensor: &SensorConfig, schedule: SensorSchedule) {
         if sensor.interval.is_some() {
             return;
         }

@@ -13,7 +13,7 @@ use crate::broker::{self, Keep};
 use crate::config::{Config, Durability, Endpoint};
 use crate::domain::{Ingress, KeptChange, Position, Reading};
 use crate::ingest::journal::Recovery;
-use crate::ingest::{self, Log, OutboxMigration, Resume, migrate_outbox};
+use crate::ingest::{Log, LogResume, LogSettings, OutboxMigration, migrate_outbox};
 use crate::locale::Words;
 use crate::messages::{Cursor, Cursors};
 use crate::store::{self, Finished, Kept, Prepared};
@@ -51,12 +51,12 @@ pub(super) fn open(config: &Config, storage: &store::Settings) -> Result<Stores,
         publication: Cursor::new(progress.published),
         has_database_fault: AtomicBool::new(false),
     });
-    let settings = ingest::Settings {
+    let settings = LogSettings {
         folder: beside(&database, "journal"),
         durability: config.storage.durability,
         max_payload_bytes: MAX_PAYLOAD_BYTES,
     };
-    let resume = Resume { cursors: cursors.clone(), clocks: progress.clocks };
+    let resume = LogResume { cursors: cursors.clone(), clocks: progress.clocks };
     let (log, recovery) = Log::open(settings, resume)
         .map_err(|error| format!("{error}; check the folder, its owner, and the disk"))?;
     storage.watch().watch_journal(log.folder());

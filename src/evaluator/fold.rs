@@ -18,7 +18,7 @@ use crate::domain::{
     AlertEvent, Fingerprint, Ingress, ListeningClocks, LiveAlarm, Measurement, News,
     OperatorAction, Position, QuickSet, Reading, ReadingClock, Rejected, SensorId,
 };
-use crate::ingest::{Content, Entry};
+use crate::ingest::{EntryContent, LogEntry};
 use crate::locale::Words;
 use crate::messages::{Judged, ResumePoint, Ruling, Store};
 
@@ -145,13 +145,13 @@ impl Fold {
 
     /// Readings that may be echoes older than the dedup memory: an own sensor's, received from a broker. They must
     /// be looked up in storage before their records are applied.
-    pub fn echo_candidates(&self, entries: &[Entry]) -> Vec<Reading> {
+    pub fn echo_candidates(&self, entries: &[LogEntry]) -> Vec<Reading> {
         if self.own.is_empty() {
             return Vec::new();
         }
         let by_broker = entries.iter().filter(|entry| entry.ingress != Some(Ingress::Own));
         let readings = by_broker.filter_map(|entry| match &entry.content {
-            Content::Data(data) => Some(&data.measurements),
+            EntryContent::Data(data) => Some(&data.measurements),
             _ => None,
         });
         let readings = readings.flatten().map(|measurement| &measurement.reading);
@@ -165,12 +165,12 @@ impl Fold {
     /// Applies one record. `stored` has the fingerprints of the echo candidates that are stored.
     pub fn apply(
         &mut self,
-        entry: Entry,
+        entry: LogEntry,
         stored: &QuickSet<Fingerprint>,
         batch: &mut Store,
         effects: &mut Effects,
     ) {
-        let Entry { position, receipt, ingress, content, mut decoders } = entry;
+        let LogEntry { position, receipt, ingress, content, mut decoders } = entry;
         let ingress = ingress.unwrap_or(self.default_ingress);
         let clocks = receipt.clocks.map_or(self.time.clocks, |it| it.max(self.time.clocks));
         self.time = RecordTime { position, received_at: receipt.at, clocks };
@@ -178,7 +178,7 @@ impl Fold {
         let mut outcomes = Vec::new();
         self.engine.advance(self.time, &mut outcomes);
         match content {
-            Content::Data(data) => {
+            EntryContent::Data(data) => {
                 for heard in &data.availability {
                     self.engine.hear_availability(heard, ingress, &mut outcomes);
                 }
@@ -193,12 +193,12 @@ impl Fold {
                 }
                 batch.rejected.extend(data.faulty);
             }
-            Content::Action { action, message } => {
+            EntryContent::Action { action, message } => {
                 self.operate(action, (position, message), &mut outcomes, batch, effects);
             }
-            Content::Rejected(rejected) => batch.rejected.push(rejected),
-            Content::Finding(finding) => self.engine.hear_finding(&finding, &mut outcomes),
-            Content::Nothing => {}
+            EntryContent::Rejected(rejected) => batch.rejected.push(rejected),
+            EntryContent::Finding(finding) => self.engine.hear_finding(&finding, &mut outcomes),
+            EntryContent::Nothing => {}
         }
         batch.decoders.append(&mut decoders);
         batch.through = position;

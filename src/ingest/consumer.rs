@@ -40,12 +40,12 @@ pub struct Polled {
     /// Position of the last entry.
     pub through: Position,
     /// Entries in the order of the log; positions grow, and may have gaps where the log was damaged.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<LogEntry>,
 }
 
 /// One record, decoded.
 #[derive(Debug)]
-pub struct Entry {
+pub struct LogEntry {
     /// Position of the record in the log.
     pub position: Position,
     /// Time of the append. A record of an unknown layout has 1970 and no listening clocks.
@@ -53,14 +53,14 @@ pub struct Entry {
     /// The way in; `None` for a message that the previous version logged.
     pub ingress: Option<Ingress>,
     /// What the record holds, decoded.
-    pub content: Content,
+    pub content: EntryContent,
     /// What payload formats remember from this record on.
     pub decoders: Vec<DecoderChange>,
 }
 
 /// What a record means to evaluation.
 #[derive(Debug)]
-pub enum Content {
+pub enum EntryContent {
     /// Readings and availability of one message, or one own reading.
     Data(DeviceData),
     /// An operator's action, by message or by the API.
@@ -161,12 +161,12 @@ impl LogConsumer {
         let read = reader.read_through(BATCH, through, |frame| {
             polled.through = frame.position;
             let entry = decode(decoders, inventory, limit, frame);
-            if let Content::Data(data) = &entry.content {
+            if let EntryContent::Data(data) = &entry.content {
                 subscriptions.note_origin(&data.measurements, data.is_home_assistants);
             }
             match &entry.content {
-                Content::Rejected(rejected)
-                | Content::Data(DeviceData { faulty: Some(rejected), .. }) => {
+                EntryContent::Rejected(rejected)
+                | EntryContent::Data(DeviceData { faulty: Some(rejected), .. }) => {
                     log_rejected(lines, rejected);
                 }
                 _ => {}
@@ -184,14 +184,19 @@ impl LogConsumer {
     }
 }
 
-fn decode(decoders: &mut Decoders, inventory: &Inventory, limit: usize, frame: Frame<'_>) -> Entry {
+fn decode(
+    decoders: &mut Decoders,
+    inventory: &Inventory,
+    limit: usize,
+    frame: Frame<'_>,
+) -> LogEntry {
     let position = frame.position;
     let Some((receipt, body)) = record::decode(frame.payload) else {
         let reason = "its record in the log has an unknown layout".to_owned();
         let receipt = Receipt { at: chrono::DateTime::UNIX_EPOCH, clocks: None };
         let arrival = IncomingMessage::live(Ingress::Own, "", frame.payload, 0);
-        let content = Content::Rejected(reject(&arrival, receipt, reason));
-        return Entry { position, receipt, ingress: None, content, decoders: Vec::new() };
+        let content = EntryContent::Rejected(reject(&arrival, receipt, reason));
+        return LogEntry { position, receipt, ingress: None, content, decoders: Vec::new() };
     };
     let own = Some(Ingress::Own);
     let mut changes = Vec::new();
@@ -201,13 +206,13 @@ fn decode(decoders: &mut Decoders, inventory: &Inventory, limit: usize, frame: F
         }
         Body::OwnReading(reading) => {
             let measurements = vec![Measurement::live(reading)];
-            (own, Content::Data(DeviceData { measurements, ..DeviceData::default() }))
+            (own, EntryContent::Data(DeviceData { measurements, ..DeviceData::default() }))
         }
-        Body::Action(action) => (own, Content::Action { action, message: None }),
-        Body::TimeMark => (own, Content::Nothing),
-        Body::Finding(finding) => (own, Content::Finding(finding)),
+        Body::Action(action) => (own, EntryContent::Action { action, message: None }),
+        Body::TimeMark => (own, EntryContent::Nothing),
+        Body::Finding(finding) => (own, EntryContent::Finding(finding)),
     };
-    Entry { position, receipt, ingress, content, decoders: changes }
+    LogEntry { position, receipt, ingress, content, decoders: changes }
 }
 
 fn content(
@@ -217,7 +222,7 @@ fn content(
     arrival: &IncomingMessage<'_>,
     receipt: Receipt,
     changes: &mut Vec<DecoderChange>,
-) -> Content {
+) -> EntryContent {
     let bytes = arrival.payload_bytes;
     let may_be_large = || {
         let is_description = || decoders.is_description(arrival.topic);
@@ -225,7 +230,7 @@ fn content(
     };
     if bytes > limit && !may_be_large() {
         let reason = format!("the payload has {bytes} bytes, more than the {limit} that are taken");
-        return Content::Rejected(reject(arrival, receipt, reason));
+        return EntryContent::Rejected(reject(arrival, receipt, reason));
     }
     let IncomingMessage { topic, payload, is_replayed, .. } = *arrival;
     let message = Message { topic, payload, received_at: receipt.at, is_replayed };
@@ -234,15 +239,15 @@ fn content(
         inventory.note_unclaimed(topic, payload, receipt.at);
         // It is forwarded as it is; or a description before it might have named its topic, and did not; or it comes by
         // a subscription of other times that the broker keeps.
-        return Content::Nothing;
+        return EntryContent::Nothing;
     };
     count_in_inventory(inventory, decoders, place, &message, &decoded);
     match decoded {
         Ok(Decoded { action: Some(action), .. }) => {
             let message = Some(reject(arrival, receipt, String::new()));
-            Content::Action { action, message }
+            EntryContent::Action { action, message }
         }
-        Ok(decoded) if decoded.is_empty() => Content::Nothing,
+        Ok(decoded) if decoded.is_empty() => EntryContent::Nothing,
         Ok(Decoded { availability, measurements, faults, num_faults, .. }) => {
             let faulty = (num_faults > 0).then(|| {
                 reject(
@@ -251,9 +256,14 @@ fn content(
                     format!("{num_faults} of its values can't be used: {}", faults.join("; ")),
                 )
             });
-            Content::Data(DeviceData { availability, measurements, faulty, is_home_assistants })
+            EntryContent::Data(DeviceData {
+                availability,
+                measurements,
+                faulty,
+                is_home_assistants,
+            })
         }
-        Err(reason) => Content::Rejected(reject(arrival, receipt, reason)),
+        Err(reason) => EntryContent::Rejected(reject(arrival, receipt, reason)),
     }
 }
 

@@ -15,7 +15,7 @@ const TOPIC: &str = "factory/sensors/temperature";
 impl Polled {
     fn readings(&self) -> Vec<&Reading> {
         let readings = self.entries.iter().filter_map(|entry| match &entry.content {
-            Content::Data(data) => Some(&data.measurements),
+            EntryContent::Data(data) => Some(&data.measurements),
             _ => None,
         });
         readings.flatten().map(|measurement| &measurement.reading).collect()
@@ -23,7 +23,7 @@ impl Polled {
 
     fn rejected(&self) -> Vec<&Rejected> {
         let rejected = self.entries.iter().filter_map(|entry| match &entry.content {
-            Content::Rejected(rejected) => Some(rejected),
+            EntryContent::Rejected(rejected) => Some(rejected),
             _ => None,
         });
         rejected.collect()
@@ -112,12 +112,12 @@ async fn an_action_keeps_its_place_among_the_readings() {
     log.accept_message(TOPIC, reading);
     let batch = consumer.next().await;
     let [first, asked, last] = &batch.entries[..] else { panic!("{batch:?}") };
-    assert!(matches!(first.content, Content::Data(_)), "{first:?}");
-    let Content::Action { message: Some(message), .. } = &asked.content else {
+    assert!(matches!(first.content, EntryContent::Data(_)), "{first:?}");
+    let EntryContent::Action { message: Some(message), .. } = &asked.content else {
         panic!("{asked:?}")
     };
     assert_eq!(message.payload, b"{}");
-    assert!(matches!(last.content, Content::Data(_)), "{last:?}");
+    assert!(matches!(last.content, EntryContent::Data(_)), "{last:?}");
 }
 
 #[actix::test]

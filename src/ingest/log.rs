@@ -39,7 +39,7 @@ const LIMIT_BYTES: u64 = 256 << 20;
 
 /// What a log is made from.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct LogSettings {
     /// Folder of the journal; made where it is missing.
     pub folder: PathBuf,
     /// What an append waits for: the system, or the device.
@@ -50,7 +50,7 @@ pub struct Settings {
 
 /// Where a log resumes.
 #[derive(Debug, Clone, Default)]
-pub struct Resume {
+pub struct LogResume {
     /// Positions of evaluation and publication; segments behind both are deleted.
     pub cursors: Arc<Cursors>,
     /// Listening clocks as of the evaluation cursor.
@@ -79,7 +79,7 @@ impl Now {
 /// The log. Shared by all who append to it and read it.
 #[derive(Debug)]
 pub struct Log {
-    pub(super) settings: Settings,
+    pub(super) settings: LogSettings,
     limit_bytes: u64,
     journal: Mutex<Option<Journal>>,
     /// Position of the last record.

@@ -18,9 +18,12 @@ impl Bench {
     fn new(durability: Durability, limit_bytes: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let cursors = Arc::<Cursors>::default();
-        let settings =
-            Settings { folder: folder.path().join("journal"), durability, max_payload_bytes: 100 };
-        let resume = Resume { cursors: cursors.clone(), ..Resume::default() };
+        let settings = LogSettings {
+            folder: folder.path().join("journal"),
+            durability,
+            max_payload_bytes: 100,
+        };
+        let resume = LogResume { cursors: cursors.clone(), ..LogResume::default() };
         let (log, _) = Log::open_with(settings, resume, limit_bytes).unwrap();
         Self { folder, cursors, log: Arc::new(log) }
     }
@@ -173,7 +176,7 @@ fn the_next_start_takes_up_what_is_not_committed() {
     let Bench { folder, log, cursors } = bench;
     let settings = log.settings.clone();
     log.close();
-    let resume = Resume { cursors: cursors.clone(), ..Resume::default() };
+    let resume = LogResume { cursors: cursors.clone(), ..LogResume::default() };
     let (log, recovery) = Log::open(settings.clone(), resume.clone()).unwrap();
     assert_eq!((recovery.records, log.last()), (3, 10));
     cursors.evaluation.advance(10);

@@ -32,9 +32,9 @@ mod sync;
 mod traffic;
 mod unpublished;
 
-pub use consumer::{Content, DeviceData, Entry, LogConsumer, Polled};
+pub use consumer::{DeviceData, EntryContent, LogConsumer, LogEntry, Polled};
 pub use intake::{Intake, IntakeSettings};
-pub use log::{Log, Now, Resume, Settings};
+pub use log::{Log, LogResume, LogSettings, Now};
 pub use outbound::appended as outbound_appended;
 pub use outbound::{Outbound, OutboundContent, OutboundReader, PUBLICATION_CAPACITY};
 pub use outbox_migration::{OutboxMigration, migrate_outbox};

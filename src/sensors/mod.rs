@@ -12,4 +12,4 @@ mod schedule;
 mod simulated;
 
 pub use actor::{Rescheduled, Sensor, SensorSettings};
-pub use schedule::{CurrentSchedule, FleetClock, Schedule};
+pub use schedule::{CurrentSchedule, FleetClock, SensorSchedule};

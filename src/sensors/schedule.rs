@@ -20,7 +20,7 @@ impl FleetClock {
 
 /// A fixed period: the first reading at `offset` after the fleet's start, then one each `period`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Schedule {
+pub struct SensorSchedule {
     /// Delay of the first reading after the start of the fleet.
     pub offset: Duration,
     /// Time between two readings.
@@ -29,24 +29,24 @@ pub struct Schedule {
 
 /// Current schedule of a sensor. It changes when others join or leave its cycle.
 #[derive(Debug)]
-pub struct CurrentSchedule(Mutex<Schedule>);
+pub struct CurrentSchedule(Mutex<SensorSchedule>);
 
 impl CurrentSchedule {
     /// Schedule that can be replaced later.
     #[must_use]
-    pub const fn new(schedule: Schedule) -> Self {
+    pub const fn new(schedule: SensorSchedule) -> Self {
         Self(Mutex::new(schedule))
     }
 
     /// The schedule in force.
     #[must_use]
-    pub fn get(&self) -> Schedule {
+    pub fn get(&self) -> SensorSchedule {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether that is another one than before.
     #[must_use = "a sensor that waits for its beat must be told of another schedule"]
-    pub fn set(&self, schedule: Schedule) -> bool {
+    pub fn set(&self, schedule: SensorSchedule) -> bool {
         let before = std::mem::replace(
             &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner),
             schedule,
@@ -55,7 +55,7 @@ impl CurrentSchedule {
     }
 }
 
-impl Schedule {
+impl SensorSchedule {
     /// Schedules of the sensors, in their order. Those without an interval take turns: one reading each
     /// `sensor_reading_interval`, a `cycle_pause` after the last, and again. Those with an interval are spread
     /// evenly over it, so that a large fleet doesn't publish in bursts.
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn four_sensors_take_turns_as_the_origin() {
-        let schedules = Schedule::of_fleet(FLEET, &[(); 4].map(|()| sensor(None)));
+        let schedules = SensorSchedule::of_fleet(FLEET, &[(); 4].map(|()| sensor(None)));
         let offsets: Vec<_> = schedules.iter().map(|s| s.offset.as_secs()).collect();
         assert_eq!(offsets, [0, 2, 4, 6]);
         assert!(schedules.iter().all(|s| s.period == Duration::from_secs(13)));
@@ -143,14 +143,15 @@ mod tests {
     #[test]
     fn own_intervals_are_spread() {
         let second = Some(Duration::from_secs(1));
-        let schedules = Schedule::of_fleet(FLEET, &[(); 4].map(|()| sensor(second)));
+        let schedules = SensorSchedule::of_fleet(FLEET, &[(); 4].map(|()| sensor(second)));
         let offsets: Vec<_> = schedules.iter().map(|s| s.offset.as_millis()).collect();
         assert_eq!(offsets, [0, 250, 500, 750]);
     }
 
     #[test]
     fn a_late_sensor_skips_beats_and_keeps_its_turn() {
-        let schedule = Schedule { offset: Duration::from_secs(2), period: Duration::from_secs(10) };
+        let schedule =
+            SensorSchedule { offset: Duration::from_secs(2), period: Duration::from_secs(10) };
         let next = |millis| schedule.next_after(Duration::from_millis(millis));
         assert_eq!(next(0), (Duration::from_secs(2), 0));
         assert_eq!(next(2_000), (Duration::from_secs(10), 1));

@@ -11,7 +11,7 @@ use vigie::config::{
 };
 use vigie::domain::{Location, Quantity, Reading, SensorId, Unit};
 use vigie::messages::Measured;
-use vigie::sensors::{CurrentSchedule, FleetClock, Schedule, SensorSettings};
+use vigie::sensors::{CurrentSchedule, FleetClock, SensorSchedule, SensorSettings};
 use vigie::supervisor::{
     ChildSpec, GracefulStop, GroupSpec, Health, Intensity, Mailbox, Routed, Tree, TreeOutcome,
 };
@@ -83,7 +83,7 @@ fn run(
         sensor_reading_interval: Duration::from_millis(50),
         cycle_pause: Duration::from_millis(50),
     };
-    let schedules = Schedule::of_fleet(fleet, &sensors);
+    let schedules = SensorSchedule::of_fleet(fleet, &sensors);
     let clock = FleetClock::default();
     let children = sensors.into_iter().zip(schedules).map(|(config, schedule)| {
         let name = config.id.as_str().to_owned();

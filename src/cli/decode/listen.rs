@@ -13,7 +13,7 @@ use crate::app;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::ingest::formats::{Decoders, Message};
-use crate::ingest::inventory::{Shapes, unclaimed};
+use crate::ingest::inventory::{TopicShapes, unclaimed};
 use crate::logging::one_line;
 
 /// How often Ctrl-C and the clock are looked at.
@@ -24,8 +24,8 @@ struct Listening {
     decoders: Decoders,
     num_messages: u64,
     /// Shapes by the rule that takes them, each with what its last message that brought something became.
-    taken: BTreeMap<String, Shapes<Became>>,
-    unclaimed: Shapes<()>,
+    taken: BTreeMap<String, TopicShapes<Became>>,
+    unclaimed: TopicShapes<()>,
 }
 
 /// What a message became, for a person to read.
@@ -49,7 +49,7 @@ pub(super) fn run(config: &Config, filter: &str, time: Duration, decoders: Decod
         decoders,
         num_messages: 0,
         taken: BTreeMap::new(),
-        unclaimed: Shapes::default(),
+        unclaimed: TopicShapes::default(),
     };
     let began = Instant::now();
     let mut each = |topic: &str, payload: &[u8], is_replayed: bool| {
@@ -98,7 +98,7 @@ impl Listening {
             return "nothing came. A device may be slow to publish: listen longer. Or the account may not read these topics.\n".to_owned();
         }
         let mut out = format!("{}\n", messages(self.num_messages));
-        for shape in self.taken.values().flat_map(Shapes::sorted) {
+        for shape in self.taken.values().flat_map(TopicShapes::sorted) {
             let name = shape.text();
             let (name, topic) = (one_line(&name), one_line(&shape.more.topic));
             let last = if shape.more.is_outdated { "the last with readings" } else { "the last" };
@@ -142,7 +142,7 @@ mod tests {
         let table = "[[devices]]\ntopic = \"site/{sensor}\"\nvalues = { temperature = \"/t\" }\n";
         let config = config::parse(&format!("[broker]\n{table}"), "c.toml").unwrap();
         let decoders = Decoders::new(&formats::formats(&config).unwrap(), Vec::new());
-        let (taken, unclaimed) = (BTreeMap::new(), Shapes::default());
+        let (taken, unclaimed) = (BTreeMap::new(), TopicShapes::default());
         let mut listening = Listening { decoders, num_messages: 0, taken, unclaimed };
         listening.note("site/11", b"{\"t\":3}", false);
         assert!(listening.text().contains("site/+: 1 message, the last on site/11\n"));

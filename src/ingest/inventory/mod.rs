@@ -24,7 +24,7 @@ use chrono::{DateTime, Utc};
 pub use report::{
     DeviceReport, DevicesReport, FaultReport, RuleReport, SeriesReport, UnclaimedReport, unclaimed,
 };
-pub use shapes::{Shape, Shapes};
+pub use shapes::{TopicShape, TopicShapes};
 
 use self::claimed::Claimed;
 use super::formats::Decoded;
@@ -32,7 +32,7 @@ use super::formats::Decoded;
 /// Counts what is heard. Shared by what counts and what reads.
 #[derive(Debug)]
 pub struct Inventory {
-    unclaimed: Mutex<Shapes<()>>,
+    unclaimed: Mutex<TopicShapes<()>>,
     claimed: Mutex<Claimed>,
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::claimed::{Claimed, Fault, Rule, Sensor, Series};
 use super::proposal::{self, Proposal};
-use super::shapes::{Shape, Shapes};
+use super::shapes::{TopicShape, TopicShapes};
 use crate::domain::{Presence, SensorId};
 
 /// What has been heard since a time.
@@ -163,7 +163,7 @@ fn rule(rule: &Rule) -> RuleReport {
 
 /// Shapes, with the lines of configuration that would take them.
 #[must_use]
-pub fn unclaimed<T: Default>(shapes: &mut Shapes<T>) -> Vec<UnclaimedReport> {
+pub fn unclaimed<T: Default>(shapes: &mut TopicShapes<T>) -> Vec<UnclaimedReport> {
     shapes.refresh();
     let shapes = shapes.sorted();
     let proposals = proposal::all(&shapes);
@@ -174,7 +174,7 @@ pub fn unclaimed<T: Default>(shapes: &mut Shapes<T>) -> Vec<UnclaimedReport> {
         .collect()
 }
 
-fn shape_report<T>(shape: &Shape<T>, proposal: Proposal) -> UnclaimedReport {
+fn shape_report<T>(shape: &TopicShape<T>, proposal: Proposal) -> UnclaimedReport {
     UnclaimedReport {
         shape: shape.text(),
         messages: shape.count,

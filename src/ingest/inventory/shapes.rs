@@ -33,8 +33,8 @@ const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
 
 /// Shapes of topics, each with what else is known of it.
 #[derive(Debug, Default)]
-pub struct Shapes<T> {
-    shapes: Vec<Shape<T>>,
+pub struct TopicShapes<T> {
+    shapes: Vec<TopicShape<T>>,
     /// Place of the shape of a topic.
     by_topic: QuickMap<Box<str>, usize>,
     num_unlisted: u64,
@@ -45,7 +45,7 @@ pub struct Shapes<T> {
 
 /// A shape of topics.
 #[derive(Debug, Clone)]
-pub struct Shape<T> {
+pub struct TopicShape<T> {
     /// Levels; `+` for one that names a device.
     pub levels: Vec<Box<str>>,
     /// Messages.
@@ -69,7 +69,7 @@ pub struct Shape<T> {
     looked_at: DateTime<Utc>,
 }
 
-impl<T: Default> Shapes<T> {
+impl<T: Default> TopicShapes<T> {
     /// Counts a message, and gives what else is known of its shape.
     pub fn note(&mut self, topic: &str, payload: &[u8], at: DateTime<Utc>) -> &mut T {
         let place = match self.by_topic.get(topic) {
@@ -101,7 +101,7 @@ impl<T: Default> Shapes<T> {
 
     /// Shapes, the one with the most messages first.
     #[must_use]
-    pub fn sorted(&self) -> Vec<&Shape<T>> {
+    pub fn sorted(&self) -> Vec<&TopicShape<T>> {
         let mut shapes: Vec<_> = self.shapes.iter().collect();
         shapes.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.levels.cmp(&b.levels)));
         shapes
@@ -131,7 +131,7 @@ impl<T: Default> Shapes<T> {
     fn add(&mut self, topic: &str, payload: &[u8], at: DateTime<Utc>) -> usize {
         let levels: Vec<Box<str>> =
             topic.split('/').map(|level| if is_id(level) { "+" } else { level }.into()).collect();
-        self.shapes.push(Shape {
+        self.shapes.push(TopicShape {
             levels,
             count: 0,
             first_seen: at,
@@ -153,7 +153,7 @@ impl<T: Default> Shapes<T> {
         let new = &self.shapes[last];
         let num_levels = new.levels.len();
         let alike = |level: usize| -> Vec<usize> {
-            let is_alike = |(_, it): &(usize, &Shape<T>)| new.differs_in(it, level);
+            let is_alike = |(_, it): &(usize, &TopicShape<T>)| new.differs_in(it, level);
             self.shapes[..last].iter().enumerate().filter(is_alike).map(|(at, _)| at).collect()
         };
         let found = (0..num_levels).map(|level| (level, alike(level)));
@@ -182,7 +182,7 @@ impl<T: Default> Shapes<T> {
             return false;
         }
         self.made_room_at = Some(now);
-        let quietness = |(_, it): &(usize, &Shape<T>)| (it.count, it.last_seen);
+        let quietness = |(_, it): &(usize, &TopicShape<T>)| (it.count, it.last_seen);
         if let Some((place, _)) = self.shapes.iter().enumerate().min_by_key(quietness) {
             self.num_unlisted += self.shapes.remove(place).count;
             self.by_topic.clear();
@@ -191,7 +191,7 @@ impl<T: Default> Shapes<T> {
     }
 }
 
-impl<T> Shape<T> {
+impl<T> TopicShape<T> {
     /// The shape as a filter.
     #[must_use]
     pub fn text(&self) -> String {

@@ -4,7 +4,7 @@ fn at(second: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_000 + second, 0).unwrap()
 }
 
-fn shown(shapes: &Shapes<()>) -> Vec<(String, u64)> {
+fn shown(shapes: &TopicShapes<()>) -> Vec<(String, u64)> {
     shapes.sorted().iter().map(|shape| (shape.text(), shape.count)).collect()
 }
 
@@ -26,7 +26,7 @@ fn ids_and_numbers_are_levels_that_differ() {
         ("/a//b", "/a//b"),
         ("spBv1.0/g/DDATA/e/d", "spBv1.0/g/DDATA/e/d"),
     ] {
-        let mut shapes = Shapes::<()>::default();
+        let mut shapes = TopicShapes::<()>::default();
         shapes.note(topic, b"1", at(0));
         assert_eq!(shown(&shapes), [(expected.to_owned(), 1)], "{topic}");
     }
@@ -34,7 +34,7 @@ fn ids_and_numbers_are_levels_that_differ() {
 
 #[test]
 fn names_are_found_by_their_siblings() {
-    let mut shapes = Shapes::<()>::default();
+    let mut shapes = TopicShapes::<()>::default();
     for name in ["attic", "cellar"] {
         shapes.note(&format!("site/{name}/state"), br#"{"t":1,"h":2}"#, at(0));
     }
@@ -54,7 +54,7 @@ fn names_are_found_by_their_siblings() {
 
 #[test]
 fn a_shape_has_its_last_example_and_its_times() {
-    let mut shapes = Shapes::<()>::default();
+    let mut shapes = TopicShapes::<()>::default();
     shapes.note("a/1", br#"{"x":1}"#, at(0));
     shapes.note("a/2", br#"{"x":2}"#, at(0));
     shapes.note("a/3", br#"{"y":3}"#, at(5));
@@ -83,7 +83,7 @@ fn a_shape_has_its_last_example_and_its_times() {
 
 #[test]
 fn the_least_seen_makes_room() {
-    let mut shapes = Shapes::<()>::default();
+    let mut shapes = TopicShapes::<()>::default();
     let name = |number: usize| -> String {
         let letter =
             |at: u32| char::from(b'g' + u8::try_from(number / 16_usize.pow(at) % 16).unwrap());

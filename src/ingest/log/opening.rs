@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use tokio::sync::Notify;
 
-use super::{LIMIT_BYTES, Log, Resume, Settings};
+use super::{LIMIT_BYTES, Log, LogResume, LogSettings};
 use crate::config::Durability;
 use crate::domain::{ListeningClocks, Position};
 use crate::ingest::journal::{Frame, Journal, JournalError, Recovery};
@@ -43,13 +43,16 @@ impl Log {
     ///
     /// # Errors
     /// When the journal can't be read or made, or another process has it open.
-    pub fn open(settings: Settings, resume: Resume) -> Result<(Self, Recovery), JournalError> {
+    pub fn open(
+        settings: LogSettings,
+        resume: LogResume,
+    ) -> Result<(Self, Recovery), JournalError> {
         Self::open_with(settings, resume, LIMIT_BYTES)
     }
 
     pub(super) fn open_with(
-        settings: Settings,
-        Resume { cursors, clocks }: Resume,
+        settings: LogSettings,
+        LogResume { cursors, clocks }: LogResume,
         limit_bytes: u64,
     ) -> Result<(Self, Recovery), JournalError> {
         let published = cursors.publication.position();

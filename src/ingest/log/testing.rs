@@ -28,8 +28,8 @@ pub fn full_log() -> (TempDir, Arc<Log>) {
 fn make(durability: Durability, max_payload_bytes: usize, limit_bytes: u64) -> (TempDir, Arc<Log>) {
     let folder = tempfile::tempdir().unwrap();
     let settings =
-        Settings { folder: folder.path().join("journal"), durability, max_payload_bytes };
-    let (log, _) = Log::open_with(settings, Resume::default(), limit_bytes).unwrap();
+        LogSettings { folder: folder.path().join("journal"), durability, max_payload_bytes };
+    let (log, _) = Log::open_with(settings, LogResume::default(), limit_bytes).unwrap();
     (folder, Arc::new(log))
 }
 

@@ -17,7 +17,7 @@ use crate::config::{ClientTls, Endpoint, MqttConfig, MqttVersion, ReadingTopic, 
 use crate::domain::Ingress;
 use crate::domain::{AlertEvent, Location, Quantity, Reading, Rejected, SensorId, Unit, Value};
 use crate::ingest::formats::{Formats, OriginJson};
-use crate::ingest::{Content, Log, LogConsumer, Subscriptions, testing};
+use crate::ingest::{EntryContent, Log, LogConsumer, Subscriptions, testing};
 use crate::locale::Language;
 use crate::messages::{GatewayLink, PushAlerts, PushReport};
 use crate::supervisor::testing::{Incarnation, Stand, mqtt_turn};
@@ -127,11 +127,11 @@ async fn evaluate(mut consumer: LogConsumer, notes: Arc<Mutex<Notes>>) {
         let mut notes = notes.lock().unwrap();
         for entry in polled.entries.into_iter().filter(|it| it.ingress == Some(Ingress::Remote)) {
             match entry.content {
-                Content::Data(data) => {
+                EntryContent::Data(data) => {
                     let readings = data.measurements.into_iter().map(|it| it.reading);
                     notes.readings.extend(readings);
                 }
-                Content::Rejected(rejected) => notes.rejected.push(rejected),
+                EntryContent::Rejected(rejected) => notes.rejected.push(rejected),
                 _ => {}
             }
         }

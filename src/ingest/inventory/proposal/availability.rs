@@ -4,7 +4,7 @@ use super::Proposal;
 use super::levels::Levels;
 use super::text::quoted;
 use crate::ingest::inventory::fields::Leaf;
-use crate::ingest::inventory::shapes::Shape;
+use crate::ingest::inventory::shapes::TopicShape;
 use crate::ingest::inventory::structure::Kind;
 
 /// Last levels of topics of availability.
@@ -30,7 +30,7 @@ const ON_AVAILABILITY: [(&str, &str); 4] =
     [("1", "0"), ("true", "false"), ("on", "off"), ("yes", "no")];
 
 /// A note with the key to add, for a shape that carries availability.
-pub fn proposal<T>(shape: &Shape<T>) -> Option<Proposal> {
+pub fn proposal<T>(shape: &TopicShape<T>) -> Option<Proposal> {
     let last = shape.levels.last()?.to_lowercase();
     let word = word(shape)?;
     let (online, offline) = pair(&last, &word)?;
@@ -47,7 +47,7 @@ pub fn proposal<T>(shape: &Shape<T>) -> Option<Proposal> {
 }
 
 /// The payload, or the state in it.
-fn word<T>(shape: &Shape<T>) -> Option<String> {
+fn word<T>(shape: &TopicShape<T>) -> Option<String> {
     match &shape.structure.kind {
         Kind::Text | Kind::Truth | Kind::Number if !shape.is_cut => {
             Some(String::from_utf8_lossy(&shape.payload).trim().to_owned())

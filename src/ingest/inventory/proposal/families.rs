@@ -3,7 +3,7 @@
 use super::Proposal;
 use crate::config::Preset;
 use crate::ingest::formats::kit::topics::below;
-use crate::ingest::inventory::shapes::Shape;
+use crate::ingest::inventory::shapes::TopicShape;
 use crate::ingest::inventory::structure::{Kind, Structure};
 
 /// Levels after `bridge` in topics of `Zigbee2MQTT`.
@@ -20,7 +20,7 @@ pub fn zigbee2mqtt_base(topic: &str) -> Option<String> {
 }
 
 /// The family of a shape. `bridges` are bases of `Zigbee2MQTT`.
-pub fn proposal<T>(shape: &Shape<T>, bridges: &[String]) -> Option<Proposal> {
+pub fn proposal<T>(shape: &TopicShape<T>, bridges: &[String]) -> Option<Proposal> {
     let topic = shape.topic.as_str();
     let bridge = bridges.iter().map(String::as_str).chain(["zigbee2mqtt"]);
     if let Some(base) = bridge.into_iter().find(|base| below(base, topic).is_some()) {
@@ -115,7 +115,7 @@ fn full_topic(levels: &[&str], tele: usize) -> Option<Proposal> {
 }
 
 /// Families that any topic may have.
-fn by_payload<T>(shape: &Shape<T>, levels: &[&str]) -> Option<Proposal> {
+fn by_payload<T>(shape: &TopicShape<T>, levels: &[&str]) -> Option<Proposal> {
     let structure = &shape.structure;
     let keys = structure.keys();
     let has = |key: &str| keys.iter().any(|known| known == key);

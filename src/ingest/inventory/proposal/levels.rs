@@ -3,7 +3,7 @@
 use super::text::{escaped, quoted};
 use crate::ingest::inventory::fields::{Field, Leaf};
 use crate::ingest::inventory::keys;
-use crate::ingest::inventory::shapes::{Shape, WORDS, is_quantity};
+use crate::ingest::inventory::shapes::{TopicShape, WORDS, is_quantity};
 use crate::ingest::inventory::structure::Structure;
 
 /// Levels of a topic: names in braces for those that differ.
@@ -38,7 +38,7 @@ impl Named {
 
 impl Levels {
     /// Levels of a shape.
-    pub fn of<T>(shape: &Shape<T>) -> Self {
+    pub fn of<T>(shape: &TopicShape<T>) -> Self {
         let levels: Vec<String> = shape.levels.iter().map(ToString::to_string).collect();
         let wild = levels.iter().enumerate().filter(|(_, level)| *level == "+");
         let wild = wild.map(|(at, _)| at).collect();

@@ -6,7 +6,7 @@ use super::text::{escaped, quoted};
 use crate::ingest::formats::kit::names;
 use crate::ingest::inventory::fields::{Field, Leaf};
 use crate::ingest::inventory::keys;
-use crate::ingest::inventory::shapes::{Shape, WORDS, is_quantity};
+use crate::ingest::inventory::shapes::{TopicShape, WORDS, is_quantity};
 use crate::ingest::inventory::structure::{Kind, Structure};
 
 /// Values in a table: beyond, a person picks.
@@ -23,7 +23,7 @@ const NOTHING: &str = "no number in it: nothing to read, or bytes of a protocol 
 const NO_ID: &str = "a list whose elements have no id: write each, sensor and values by hand";
 
 /// A table that takes a shape, or a note why there is none.
-pub fn proposal<T>(shape: &Shape<T>) -> Proposal {
+pub fn proposal<T>(shape: &TopicShape<T>) -> Proposal {
     let levels = Levels::of(shape);
     let config = match &shape.structure.kind {
         Kind::Number | Kind::CommaNumber | Kind::Truth if shape.is_cut => None,

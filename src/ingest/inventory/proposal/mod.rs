@@ -12,7 +12,7 @@ mod text;
 use std::borrow::Cow;
 
 use self::text::quoted;
-use super::shapes::Shape;
+use super::shapes::TopicShape;
 use super::structure::Kind;
 use crate::config::Preset;
 use crate::logging::is_unprintable;
@@ -49,7 +49,7 @@ impl Proposal {
 
 /// A proposal for each shape, by all of them: what one is tells what its neighbours are.
 #[must_use]
-pub fn all<T>(shapes: &[&Shape<T>]) -> Vec<Proposal> {
+pub fn all<T>(shapes: &[&TopicShape<T>]) -> Vec<Proposal> {
     let bridges: Vec<String> =
         shapes.iter().filter_map(|shape| families::zigbee2mqtt_base(&shape.topic)).collect();
     let mut proposals: Vec<Proposal> = shapes.iter().map(|shape| one(shape, &bridges)).collect();
@@ -59,11 +59,12 @@ pub fn all<T>(shapes: &[&Shape<T>]) -> Vec<Proposal> {
 
 /// One table for each topic. If no device on it sends a decimal point, the table with the decimal comma takes whole numbers
 /// too; otherwise the device with the comma gets a note.
-fn share_decimal_mark<T>(shapes: &[&Shape<T>], proposals: &mut [Proposal]) {
-    let is_whole =
-        |shape: &Shape<T>| shape.structure.kind == Kind::Number && !shape.payload.contains(&b'.');
+fn share_decimal_mark<T>(shapes: &[&TopicShape<T>], proposals: &mut [Proposal]) {
+    let is_whole = |shape: &TopicShape<T>| {
+        shape.structure.kind == Kind::Number && !shape.payload.contains(&b'.')
+    };
     let all = || shapes.iter().zip(proposals.iter());
-    let configs = |is_wanted: &dyn Fn(&Shape<T>, &str) -> bool| -> Vec<String> {
+    let configs = |is_wanted: &dyn Fn(&TopicShape<T>, &str) -> bool| -> Vec<String> {
         let known =
             all().filter_map(|(shape, proposal)| Some((shape, proposal.config.as_deref()?)));
         known.filter(|(shape, it)| is_wanted(shape, it)).map(|(_, it)| it.to_owned()).collect()
@@ -90,7 +91,7 @@ fn comma_among_points(topic: &str) -> Proposal {
     ))
 }
 
-fn one<T>(shape: &Shape<T>, bridges: &[String]) -> Proposal {
+fn one<T>(shape: &TopicShape<T>, bridges: &[String]) -> Proposal {
     // Braces and wildcards have a meaning in a table, and control characters are nobody's topic.
     let is_odd = |c: char| is_unprintable(c) || "{}+#".contains(c);
     if shape.topic.contains(is_odd) {

@@ -3,12 +3,12 @@ use chrono::DateTime;
 use super::*;
 use crate::config;
 use crate::ingest::formats::{self, Decoders, Message};
-use crate::ingest::inventory::Shapes;
+use crate::ingest::inventory::TopicShapes;
 
 /// The proposals for messages, each once, those with a number that is read first.
 fn proposals(messages: &[(&str, &str)]) -> Vec<Proposal> {
     let at = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-    let mut shapes = Shapes::<()>::default();
+    let mut shapes = TopicShapes::<()>::default();
     for (topic, payload) in messages {
         shapes.note(topic, payload.as_bytes(), at);
     }
