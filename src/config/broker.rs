@@ -38,7 +38,7 @@ pub(super) fn broker(mut table: TableReader<'_>) -> BrokerConfig {
                 format!("{value} can be reached from outside, and anyone may connect"),
                 "add username and password_file or password_env, or [[broker.users]], or listen on 127.0.0.1",
             );
-            table.inspector.absent(at, mistake);
+            table.inspector.wrong(at, mistake);
         }
     }
     table.finish();

@@ -17,7 +17,7 @@ pub(super) fn credentials(table: &mut TableReader<'_>) -> Option<At<Credentials>
             "`username` comes without a password",
             "add password_file = \"…\" or password_env = \"…\"",
         );
-        table.inspector.absent(at, mistake);
+        table.inspector.wrong(at, mistake);
     }
     Some(At { at, value: Credentials { username, password: password? } })
 }

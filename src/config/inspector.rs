@@ -19,9 +19,6 @@ pub(super) struct Finding {
     pub(super) mistake: Mistake,
     /// Where the other half of the mistake is: the first of two duplicates.
     pub(super) first_at: Option<usize>,
-    /// It is a mistake only because something isn't there. Not to be reported when part of the file
-    /// could not be read, since there it may be.
-    pub(super) is_absence: bool,
 }
 
 /// Collects findings, and answers whether a file exists.
@@ -44,17 +41,12 @@ impl<'a> Inspector<'a> {
     }
 
     pub(super) fn wrong(&self, at: usize, mistake: Mistake) {
-        self.add(Finding { at, mistake, first_at: None, is_absence: false });
+        self.add(Finding { at, mistake, first_at: None });
     }
 
-    /// What tells two sensors apart may be on a line that could not be read, so this, too, is about
-    /// an absence.
+    /// A mistake at two places, such as a duplicate and the first one.
     pub(super) fn duplicate(&self, at: usize, first_at: usize, mistake: Mistake) {
-        self.add(Finding { at, mistake, first_at: Some(first_at), is_absence: true });
-    }
-
-    pub(super) fn absent(&self, at: usize, mistake: Mistake) {
-        self.add(Finding { at, mistake, first_at: None, is_absence: true });
+        self.add(Finding { at, mistake, first_at: Some(first_at) });
     }
 
     /// The value of `result`, or nothing and a finding.

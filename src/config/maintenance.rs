@@ -82,7 +82,7 @@ fn report_strangers(
         if !names.any(|name| glob::matches(of_names, name)) {
             let what = format!("no rule's name matches {} in `rules`", quote(pattern));
             let hint = "without the line it holds for all rules; `*` stands for any characters";
-            table.inspector.absent(at, Mistake::new(what, hint));
+            table.inspector.wrong(at, Mistake::new(what, hint));
         }
     }
 }

@@ -1,11 +1,10 @@
-//! The configuration file: one TOML file, read once into a valid [`Config`] or refused with every
-//! mistake at once, each with its place and a hint.
+//! The configuration file: one TOML file, read into a valid [`Config`] or refused with all its mistakes at once, each with
+//! its place and a hint. A syntax error is reported alone.
 //!
 //! [`parse`] is pure; [`load`] also reads the file and looks whether the files it names exist.
-//! The text becomes a TOML document that knows its places (`syntax` explains where it isn't one,
-//! `pieces` keeps a large one small), each section takes its keys out of it (`reader`), and only a
-//! document without a single finding becomes a [`Config`]. Nothing here warns, and nothing here
-//! reads a secret.
+//! The text is parsed into a TOML document with positions (`syntax` explains errors, `pieces` splits a large text), each
+//! section takes its keys out of it (`reader`), and only a document without findings becomes a [`Config`]. Never: a
+//! warning, or reading a secret.
 
 pub mod duration;
 
@@ -100,7 +99,7 @@ pub fn load_with(
         return Ok(config);
     }
     let text = text_of(path, "name one with -c FILE")?;
-    let finding = |(at, mistake)| Finding { at, mistake, first_at: None, is_absence: false };
+    let finding = |(at, mistake)| Finding { at, mistake, first_at: None };
     Err(located(found.into_iter().map(finding).collect(), &text, &path.display().to_string()))
 }
 
@@ -164,33 +163,25 @@ fn as_a_whole(text: &str, file_exists: &dyn Fn(&Path) -> bool) -> Outcome {
     read_whole(text, file_exists, |root| general::config(root, SensorList::default()))
 }
 
-/// What `read` makes of a text that is TOML; what it finds in the readable rest of one that isn't.
+/// Reads a text; one that is not TOML has its syntax error as the only finding.
 fn read_whole<T>(
     text: &str,
     file_exists: &dyn Fn(&Path) -> bool,
     read: impl Fn(TableReader<'_>) -> T,
 ) -> (Option<T>, Vec<Finding>) {
     let inspector = Inspector::new(file_exists);
-    let read = |document: DeTable<'_>| {
-        let root = DeValue::Table(document);
-        read(TableReader::root(&inspector, &root, 0))
+    let read = match DeTable::parse(text) {
+        Ok(document) => {
+            let root = DeValue::Table(document.into_inner());
+            Some(read(TableReader::root(&inspector, &root, 0)))
+        }
+        Err(error) => {
+            let (at, mistake) = syntax::explain(text, &error);
+            inspector.wrong(at, mistake);
+            None
+        }
     };
-    let (document, errors) = DeTable::parse_recoverable(text);
-    if errors.is_empty() {
-        let config = read(document.into_inner());
-        return (Some(config), inspector.into_findings());
-    }
-    let damage = syntax::explain(text, errors);
-    if let Some(readable) = damage.readable {
-        let (document, _) = DeTable::parse_recoverable(&readable);
-        read(document.into_inner());
-    }
-    for (at, mistake) in damage.mistakes {
-        inspector.wrong(at, mistake);
-    }
-    let mut findings = inspector.into_findings();
-    findings.retain(|finding| !finding.is_absence);
-    (None, findings)
+    (read, inspector.into_findings())
 }
 
 /// Findings as errors, in the order of the file.
@@ -198,7 +189,7 @@ fn located(mut findings: Vec<Finding>, text: &str, file_name: &str) -> ConfigErr
     let places = Places::new(text);
     findings.sort_by_key(|finding| finding.at);
     let located = findings.into_iter().map(|finding| {
-        let Finding { at, mut mistake, first_at, .. } = finding;
+        let Finding { at, mut mistake, first_at } = finding;
         if let Some(first_at) = first_at {
             let Place { line, column } = places.of(first_at);
             // Writing to a string can't fail.

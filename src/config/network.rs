@@ -22,7 +22,7 @@ pub(super) fn mqtt(mut table: TableReader<'_>, broker: Option<&BrokerConfig>) ->
     if endpoint == Some(Endpoint::Embedded) && broker.is_some_and(|it| !it.forward.is_empty()) {
         let hint = "add url = \"mqtts://…\" below [mqtt], the broker that they are forwarded to";
         let mistake = Mistake::new("`forward` of [broker] has no use without `url`", hint);
-        table.inspector.absent(table.at(), mistake);
+        table.inspector.wrong(table.at(), mistake);
     }
     let credentials = own_or_embedded(&mut table, endpoint.as_ref(), broker);
     let tls = client_tls(&mut table, endpoint.as_ref(), broker);
@@ -85,7 +85,7 @@ fn own_or_embedded(
     if let Some(At { at, .. }) = own {
         let hint = "add url, or move it to [broker]: the gateway takes the embedded broker's own";
         let mistake = Mistake::new("`username` has no use without `url`", hint);
-        table.inspector.absent(at, mistake);
+        table.inspector.wrong(at, mistake);
     }
     broker.and_then(|broker| broker.credentials.clone()).map(Login::from)
 }
@@ -112,7 +112,7 @@ fn endpoint(table: &mut TableReader<'_>, has_broker: bool) -> Option<Endpoint> {
     if !has_broker {
         let hint = "add [broker] to run the embedded one, or url = \"mqtts://…\" below [mqtt]";
         let mistake = Mistake::new("there is no broker to talk to", hint);
-        table.inspector.absent(table.at(), mistake);
+        table.inspector.wrong(table.at(), mistake);
     }
     Some(Endpoint::Embedded)
 }
@@ -158,7 +158,7 @@ fn client_tls(
             let Some(at) = table.place_of(key) else { continue };
             if key != "insecure_skip_verify" || tls.insecure_skip_verify {
                 let mistake = Mistake::new(format!("`{key}` has no use: {why}"), hint);
-                table.inspector.absent(at, mistake);
+                table.inspector.wrong(at, mistake);
             }
         }
     }

@@ -49,9 +49,8 @@ impl<'t> Pieces<'t> {
 
     /// The root of all but the sensors, unless the text has to be read as a whole.
     pub(super) fn rest(&self) -> Option<DeValue<'_>> {
-        let (_, errors) = DeTable::parse_recoverable(self.head);
         let rest = document(&self.rest)?;
-        (errors.is_empty() && rest.get(KEY).is_none()).then_some(rest)
+        (document(self.head).is_some() && rest.get(KEY).is_none()).then_some(rest)
     }
 }
 
@@ -63,8 +62,7 @@ pub(super) fn piece(text: &str) -> Option<DeValue<'_>> {
 }
 
 fn document(text: &str) -> Option<DeValue<'_>> {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    errors.is_empty().then(|| DeValue::Table(document.into_inner()))
+    DeTable::parse(text).ok().map(|document| DeValue::Table(document.into_inner()))
 }
 
 /// Where the table at `start` and the ones inside it, such as `[sensors.source]`, end.

@@ -34,20 +34,9 @@ impl<'t> Places<'t> {
     }
 
     /// The line `offset` is on, from 0.
-    pub(super) fn line_index(&self, offset: usize) -> usize {
+    fn line_index(&self, offset: usize) -> usize {
         // The first line starts at 0, so at least one start is at or before any offset.
         self.starts.partition_point(|start| *start <= offset).saturating_sub(1)
-    }
-
-    /// The bytes of a line, from 0, without its line break.
-    pub(super) fn line_range(&self, index: usize) -> std::ops::Range<usize> {
-        let start = self.starts.get(index).copied().unwrap_or(self.text.len());
-        let end = self.starts.get(index + 1).map_or(self.text.len(), |next| next - 1);
-        start..end
-    }
-
-    pub(super) fn num_lines(&self) -> usize {
-        self.starts.len()
     }
 }
 

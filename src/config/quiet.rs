@@ -105,7 +105,7 @@ pub(super) fn check_references(
                     |meant| format!("did you mean `{meant}`?"),
                 );
                 let what = format!("there is no rule {}", quote(cause.value));
-                inspector.absent(cause.at, Mistake::new(what, hint));
+                inspector.wrong(cause.at, Mistake::new(what, hint));
             } else if leads_to(cause.value, rule, &causes_of) {
                 let what = if cause.value == *rule {
                     format!("rule {} is suppressed by itself", quote(rule))

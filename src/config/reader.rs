@@ -284,7 +284,7 @@ impl<'a> TableReader<'a> {
     /// Reports that a key isn't there.
     pub(super) fn missing(&self, key: &str, hint: impl Into<String>) {
         let what = format!("`{key}` is missing in {}", self.name);
-        self.inspector.absent(self.at, Mistake::new(what, hint));
+        self.inspector.wrong(self.at, Mistake::new(what, hint));
     }
 
     pub(super) fn wrong(&self, at: usize, what: impl Into<String>, hint: impl Into<String>) {

@@ -48,7 +48,7 @@ pub(super) fn web(mut table: TableReader<'_>) -> WebConfig {
             format!("{value} can be reached from outside, and anyone may acknowledge alarms"),
             "add [[web.users]] (run vigie passwd USER), token_file or token_env, or listen on 127.0.0.1",
         );
-        table.inspector.absent(at, mistake);
+        table.inspector.wrong(at, mistake);
     }
     if !table.has("listen")
         && let Some(key) = FOR_LISTEN.into_iter().find(|key| table.has(key))
