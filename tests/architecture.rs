@@ -144,6 +144,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     (
         "url",
         &[
+            "config/broker_url.rs",
             "config/receiver_services.rs",
             "notify/proxy.rs",
             "notify/redirect.rs",

@@ -2,7 +2,7 @@
 //!
 //! A refused address is never quoted: it may carry a password.
 
-use std::net::Ipv6Addr;
+use url::Host;
 
 use super::errors::Mistake;
 use super::model::Endpoint;
@@ -28,7 +28,7 @@ pub(super) fn parse(text: &str) -> Result<Endpoint, Mistake> {
     let (host, port) = split_port(address)?;
     let default = if tls { 8883 } else { 1883 };
     let port = port.map_or(Ok(default), parse_port)?;
-    Ok(Endpoint::Remote { host: host.to_owned(), port, tls })
+    Ok(Endpoint::Remote { host, port, tls })
 }
 
 fn is_tls(scheme: &str) -> Result<bool, Mistake> {
@@ -46,21 +46,15 @@ fn is_tls(scheme: &str) -> Result<bool, Mistake> {
     }
 }
 
-/// The host, without the brackets of an IPv6 address, and what stands for the port.
-fn split_port(address: &str) -> Result<(&str, Option<&str>), Mistake> {
-    let (host, rest) = if let Some(inside) = address.strip_prefix('[') {
-        let (host, rest) = inside
-            .split_once(']')
-            .filter(|(host, _)| host.parse::<Ipv6Addr>().is_ok())
-            .ok_or_else(|| {
-                Mistake::new("the brackets hold no IPv6 address", "write mqtt://[::1]:1883")
-            })?;
-        (host, rest)
+/// Host without the brackets of an IPv6 address, and the text of the port.
+fn split_port(address: &str) -> Result<(String, Option<&str>), Mistake> {
+    let host_end = if address.starts_with('[') {
+        address.find(']').map_or(address.len(), |at| at + 1)
     } else {
-        let (host, rest) = address.split_at(address.find(':').unwrap_or(address.len()));
-        check_name(host, rest)?;
-        (host, rest)
+        address.find(':').unwrap_or(address.len())
     };
+    let (host, rest) = address.split_at(host_end);
+    let host = parse_host(host, rest)?;
     match rest.strip_prefix(':') {
         Some(port) => Ok((host, Some(port))),
         None if rest.is_empty() => Ok((host, None)),
@@ -68,9 +62,12 @@ fn split_port(address: &str) -> Result<(&str, Option<&str>), Mistake> {
     }
 }
 
-/// Refuses what is neither a host's name nor an IPv4 address.
-fn check_name(host: &str, rest: &str) -> Result<(), Mistake> {
-    if rest.matches(':').count() > 1 {
+/// Longest host name, in bytes (RFC 1035, 2.3.4, without the length bytes).
+const LONGEST_HOST: usize = 253;
+
+/// A host by the URL standard: an international name in its ASCII form (IDNA), an address in its usual one.
+fn parse_host(host: &str, rest: &str) -> Result<String, Mistake> {
+    if !host.starts_with('[') && rest.matches(':').count() > 1 {
         return Err(Mistake::new(
             "the address has more than one port",
             "an IPv6 address goes in brackets: mqtt://[::1]:1883",
@@ -79,14 +76,18 @@ fn check_name(host: &str, rest: &str) -> Result<(), Mistake> {
     if host.is_empty() {
         return Err(Mistake::new("the address has no host", FORM));
     }
-    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-    if !host.chars().all(is_name) || host.len() > 253 {
-        return Err(Mistake::new(
+    match Host::parse(host) {
+        Ok(Host::Domain(name)) if name.len() <= LONGEST_HOST => Ok(name),
+        Ok(Host::Ipv4(address)) => Ok(address.to_string()),
+        Ok(Host::Ipv6(address)) => Ok(address.to_string()),
+        Err(_) if host.starts_with('[') => {
+            Err(Mistake::new("the brackets hold no IPv6 address", "write mqtt://[::1]:1883"))
+        }
+        Ok(Host::Domain(_)) | Err(_) => Err(Mistake::new(
             "the address has no valid host",
-            "a host has letters, digits, `-` and `.`, at most 253; other scripts go as xn--…",
-        ));
+            "a host has letters, digits, `-` and `.`, at most 253",
+        )),
     }
-    Ok(())
 }
 
 fn parse_port(text: &str) -> Result<u16, Mistake> {
@@ -112,6 +113,10 @@ mod tests {
             ("mqtt://10.0.0.1:2000", "10.0.0.1", 2000, false),
             ("mqtt://[::1]", "::1", 1883, false),
             ("mqtts://[fe80::1]:65535", "fe80::1", 65535, true),
+            ("mqtt://[2001:DB8:0:0::1]:1", "2001:db8::1", 1, false),
+            ("mqtt://hôte.example", "xn--hte-kna.example", 1883, false),
+            ("mqtts://Größe.example:1", "xn--gre-6ka8i.example", 1, true),
+            ("mqtt://pump_1.local", "pump_1.local", 1883, false),
         ] {
             let expected = Endpoint::Remote { host: host.into(), port, tls };
             assert_eq!(parse(text), Ok(expected), "{text}");
@@ -140,7 +145,8 @@ mod tests {
             ("mqtt://x:0", "not a number"),
             ("mqtt://x:+1", "not a number"),
             ("mqtt://x:65536", "not a number"),
-            ("mqtt://hôte", "no valid host"),
+            ("mqtt://[::1%eth0]", "brackets"),
+            ("mqtt://x%20y", "no valid host"),
             ("mqtt://a b", "no valid host"),
         ] {
             let mistake = parse(text).unwrap_err();
