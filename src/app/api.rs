@@ -1,4 +1,4 @@
-//! What the API is told of the database.
+//! Database queries of the API.
 
 #![expect(
     clippy::disallowed_methods,
@@ -24,10 +24,10 @@ use crate::store::{
 };
 use crate::web::{AlarmsAsked, AlertsAsked, ReadingsAsked, RuleAsked, RuleTried};
 
-/// How long a report may take: it reads all stored alerts before its end.
+/// Timeout of a report: it reads all stored alerts before its end.
 const REPORT_AT_MOST: Duration = Duration::from_secs(10);
 
-/// Reads for the API, on its threads, through connections that are kept.
+/// Reader for the API, on its threads, over pooled connections.
 pub(super) struct HistoryReader {
     database: PathBuf,
     hours: SharedHours,
@@ -40,7 +40,7 @@ impl HistoryReader {
         Self { database: database.to_owned(), hours, live, history: Mutex::default() }
     }
 
-    /// The alarms asked for that are not at rest, by sensor and rule.
+    /// The requested alarms that are not normal, by sensor and rule.
     pub fn alarms(&self, asked: &AlarmsAsked) -> Result<Vec<AlarmView>, String> {
         let mut alarms = Vec::new();
         if asked.at_most == 0 {
@@ -56,7 +56,7 @@ impl HistoryReader {
         Ok(alarms)
     }
 
-    /// The newest alert events asked for, in the order of their numbers, each with its number.
+    /// The newest requested alert events, ordered by number, each with its number.
     pub fn alerts(&self, asked: &AlertsAsked) -> Result<Vec<(u64, Value)>, String> {
         let filter = AlertFilter {
             sensor: asked.sensor.clone(),

@@ -1,4 +1,4 @@
-//! Reads `VIGIE_FAULTS`: what is to go wrong on request. Pure but for [`from_env`].
+//! Parses `VIGIE_FAULTS`: faults injected for tests. Pure but for [`from_env`].
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ const VARIABLE: &str = "VIGIE_FAULTS";
 /// The children that have fault points.
 const CHILDREN: [&str; 4] = ["alerts", "broker", "gateway", "storage"];
 
-/// What the names of receivers of notifications begin with, which have them too.
+/// Prefix of receivers' names, which can be injected too.
 const RECEIVER: &str = "notify ";
 
 /// The only one that commits rows.
 const COMMITS: &str = "storage";
 
-/// What the environment asks for; a daemon told to fail says so loudly.
+/// Faults requested by the environment; logged loudly.
 ///
 /// # Errors
-/// When it can't be understood; says what is wrong with it.
+/// If the value is invalid; names the error.
 pub(super) fn from_env() -> Result<FaultInjection, String> {
     let Some(text) = std::env::var_os(VARIABLE).filter(|text| !text.is_empty()) else {
         return Ok(FaultInjection::default());
@@ -61,7 +61,7 @@ fn parse(text: &str) -> Result<FaultInjection, String> {
     Ok(faults)
 }
 
-/// Where a kind of fault of a child is noted.
+/// Setting of a kind of fault for a child.
 fn place<'a>(
     fault: &'a mut InjectedFault,
     kind: &str,

@@ -1,6 +1,6 @@
-//! Finds the figures of the pages where they are: the daemon's, and those of its broker.
+//! Figures of the pages, collected from the daemon and its broker.
 //!
-//! Always: from what others show of themselves; nothing here waits for anybody.
+//! Always: from gauges; nothing here blocks.
 
 #![expect(clippy::disallowed_methods, reason = "rates, and the beginnings of what is wrong")]
 
@@ -21,10 +21,10 @@ use crate::web::report::{ProblemReport, StatusReport};
 /// Topics that are shown, by rate.
 const TOPICS: usize = 20;
 
-/// Samples from one look for what is wrong to the next, while no page asks.
+/// Samples between two checks for problems, while no page polls.
 const LOOK_EACH: u32 = 10;
 
-/// Where the figures are.
+/// Sources of the figures.
 pub(super) struct Figures {
     reporting: Reporting,
     words: &'static Words,
@@ -35,14 +35,14 @@ pub(super) struct Figures {
     measured: Mutex<Measured>,
 }
 
-/// What is sampled each second.
+/// Figures sampled each second.
 #[derive(Default)]
 struct Measured {
     readings: Meter,
     messages_in: Meter,
     messages_out: Meter,
     wrong: Ledger,
-    /// Samples since the last look for what is wrong.
+    /// Samples since the last check for problems.
     samples: u32,
 }
 
@@ -76,7 +76,7 @@ impl Figures {
         limits.into_iter().map(self.words.broker_limit).collect()
     }
 
-    /// To be called each second.
+    /// Called each second.
     pub fn sample(&self) {
         let log = &self.reporting.log;
         log.traffic().sample();
@@ -84,7 +84,7 @@ impl Figures {
         let (messages_in, messages_out) = log.traffic().totals();
         let is_due = self.measured().is_look_due();
         if is_due {
-            // A look at all children of a large fleet takes milliseconds.
+            // Checking all children of a large fleet takes milliseconds.
             self.status();
         }
         let mut measured = self.measured();
@@ -132,7 +132,7 @@ impl Figures {
         })
     }
 
-    // Each change is whole: a poisoned lock is as good.
+    // Updates are atomic, so a poisoned lock is still consistent.
     fn measured(&self) -> MutexGuard<'_, Measured> {
         self.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! Listens to the broker of a configuration, beside the daemon.
+//! Listens to the configured broker, beside the daemon.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -10,17 +10,17 @@ use crate::web;
 /// How listening ended.
 #[derive(Debug)]
 pub struct ListenEnd {
-    /// Messages that came faster than they could be looked at.
+    /// Messages dropped because they came too fast.
     pub missed: u64,
     /// Why the connection ended before its time.
     pub lost: Option<String>,
 }
 
-/// Listens on a filter while `go_on` says so, which waits a moment each time. `each` gets topic, payload, and whether the
-/// broker replayed the message.
+/// Listens on a filter until `go_on` returns false; it waits briefly in each call. `each` gets topic, payload, and
+/// whether the broker replayed the message.
 ///
 /// # Errors
-/// Says why there is no connection, or no subscription, and what to do.
+/// If there is no connection or subscription; names cause and remedy.
 pub fn listen(
     config: &Config,
     filter: &str,
@@ -45,7 +45,7 @@ fn explained(config: &Config, trouble: &Trouble) -> String {
     }
 }
 
-/// Broker and account: those of the daemon, with a client id of its own, so that it takes nobody's session.
+/// Broker and account of the daemon, with a client id of its own, so that it takes over no session.
 fn place(config: &Config, filter: &str) -> Result<ListenTo, String> {
     let (host, port, tls, credentials) = match &config.mqtt.endpoint {
         Endpoint::Remote { host, port, tls } => {
@@ -70,7 +70,7 @@ fn place(config: &Config, filter: &str) -> Result<ListenTo, String> {
     })
 }
 
-/// Account with the right to read every topic of the embedded broker; `None` where the broker has no accounts.
+/// Account with the right to read every topic of the embedded broker; `None` if the broker has no accounts.
 fn reader(config: &Config) -> Result<Option<Credentials>, String> {
     let Some(broker) = &config.broker else { return Ok(None) };
     if broker.credentials.is_some() || broker.users.is_empty() {
@@ -86,7 +86,7 @@ fn reader(config: &Config) -> Result<Option<Credentials>, String> {
     Ok(Some(Credentials { username: user.name.clone(), password: user.password.clone() }))
 }
 
-/// Where the embedded broker of the running daemon listens.
+/// Address of the running daemon's embedded broker.
 fn embedded(config: &Config) -> Result<SocketAddr, String> {
     let broker = config.broker.as_ref().ok_or("there is no [broker] and no [mqtt] url")?;
     if broker.tls.is_some() {

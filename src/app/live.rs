@@ -1,4 +1,4 @@
-//! What the API and Home Assistant are shown of the live table.
+//! Views of the live table for the API and Home Assistant.
 
 use std::sync::Arc;
 

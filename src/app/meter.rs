@@ -1,4 +1,4 @@
-//! What is counted becomes a rate, and what is wrong gets a beginning. Pure.
+//! Rates from counters, and beginnings of problems. Pure.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,14 +13,14 @@ const SAMPLES: usize = 6;
 pub(super) struct Meter(VecDeque<(Duration, u64)>);
 
 impl Default for Meter {
-    /// A counter that begins with 0 at the time 0.
+    /// A counter that starts with 0 at time 0.
     fn default() -> Self {
         Self(VecDeque::from([(Duration::ZERO, 0)]))
     }
 }
 
 impl Meter {
-    /// Adds what the counter shows at a time.
+    /// Adds a sample of the counter.
     pub fn sample(&mut self, at: Duration, count: u64) {
         if self.0.len() == SAMPLES {
             self.0.pop_front();
@@ -43,8 +43,7 @@ impl Meter {
 pub(super) struct Ledger(Vec<(String, DateTime<Utc>)>);
 
 impl Ledger {
-    /// What is wrong at a time, each by a name of its own, with its beginning where that is known. What is wrong no longer
-    /// goes.
+    /// Updates the present problems, each by a unique name, with its beginning if known. Others are removed.
     pub fn note(&mut self, wrong: Vec<(String, Option<DateTime<Utc>>)>, now: DateTime<Utc>) {
         let before = std::mem::take(&mut self.0);
         let noticed = |name: &str| before.iter().find(|(known, _)| known == name).map(|it| it.1);
@@ -55,7 +54,7 @@ impl Ledger {
         self.0.sort_by_key(|(_, since)| *since);
     }
 
-    /// What is wrong, the oldest first.
+    /// Present problems, oldest first.
     pub fn standing(&self) -> impl Iterator<Item = (&str, DateTime<Utc>)> {
         self.0.iter().map(|(name, since)| (name.as_str(), *since))
     }

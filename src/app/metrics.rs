@@ -1,4 +1,4 @@
-//! Finds the figures of `/metrics` that the report of the pages lacks where they are.
+//! Collects the figures of `/metrics` that are not in the report of the pages.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use crate::mqtt::Gauges;
 use crate::store::StoreGauges;
 use crate::web::metrics::{AlarmCount, ScrapeFigures, SensorFigures};
 
-/// States of alarms that are not at rest, and what withholds alarms.
+/// Alarm states other than normal, and reasons for withholding.
 const ALARM_STATES: [&str; 8] = [
     "unacknowledged",
     "acknowledged",
@@ -25,7 +25,7 @@ const ALARM_STATES: [&str; 8] = [
     "out-of-service",
 ];
 
-/// Where the figures are.
+/// Sources of the figures.
 pub(super) struct Counting {
     pub log: Arc<Log>,
     pub gateway: Arc<Gauges>,
@@ -79,8 +79,7 @@ impl Counting {
         }
     }
 
-    /// Alarms by state, or what withholds them, and priority; those of which there are none too, so that a sum has
-    /// something to add.
+    /// Alarms by state, or by reason for withholding, and priority; including zeros, so that sums are defined.
     fn alarms(&self) -> Vec<AlarmCount> {
         let alarms = self.live.since(None, Some(0)).alarms;
         let of = |alarm: &LiveAlarm| {
@@ -98,7 +97,7 @@ impl Counting {
         ALARM_STATES.into_iter().flat_map(of_state).collect()
     }
 
-    /// The first series that were heard, and how many are left out.
+    /// The first series with readings, and the number of those left out.
     fn sensors(&self) -> (Vec<SensorFigures>, Option<usize>) {
         if self.most_sensors == 0 {
             return (Vec::new(), None);
@@ -129,7 +128,7 @@ impl ReloadGauges {
 
     /// Records a reload at a time.
     pub fn record(&self, is_ok: bool, at: DateTime<Utc>) {
-        // Each change is whole: a poisoned lock is as good.
+        // Updates are atomic, so a poisoned lock is still consistent.
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *last = (is_ok, if is_ok { at } else { last.1 });
     }

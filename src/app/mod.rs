@@ -1,6 +1,6 @@
 //! The daemon: from a valid configuration to a running tree, and from its end to an exit code.
 //!
-//! This and [`wiring`] are the only places that know all actors.
+//! This module and [`wiring`] are the only ones that know all actors.
 
 mod api;
 mod faults;
@@ -43,18 +43,18 @@ use crate::supervisor::{FaultInjection, TreeOutcome};
 /// How many sensors the log names one by one at the start.
 const SENSORS_NAMED: usize = 50;
 
-/// What a run is told beside its configuration.
+/// Options of a run beside its configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The file the configuration comes of, to be read again when asked.
+    /// Path of the configuration, to be read again by a reload.
     pub config: PathBuf,
     /// Written once everything is up.
     pub ready_file: Option<PathBuf>,
-    /// The version the daemon says it is.
+    /// Version that the daemon reports.
     pub version: &'static str,
 }
 
-/// Reads a configuration file, and checks all of it.
+/// Reads and validates a configuration file.
 ///
 /// # Errors
 /// Every mistake in the file; or the one reason why it can't be read.
@@ -62,16 +62,16 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     config::load_with(path, |config| formats::formats(config).err().unwrap_or_default())
 }
 
-/// Puts a backup in the place of the configured database, which no daemon may have open.
+/// Replaces the configured database by a backup. No daemon may have it open.
 ///
 /// # Errors
-/// When the file is no backup, a daemon runs, or the disk fails.
+/// If the file is no backup, a daemon runs, or the disk fails.
 pub fn restore(config: &Config, backup: &Path, now: DateTime<Utc>) -> Result<Restored, CopyError> {
     let database = &config.storage.path;
     store::restore(database, backup, now, &|| stores::forget_installation(database))
 }
 
-/// Runs the daemon until it is asked to stop or gives up. Signals that came before count.
+/// Runs the daemon until it is stopped or gives up. Earlier signals count.
 #[must_use]
 pub fn run(config: Config, options: Options, signals: Signals) -> Exit {
     if let Err(error) = secrets_are_there(&config) {
@@ -88,7 +88,7 @@ pub fn run(config: Config, options: Options, signals: Signals) -> Exit {
     let words = config.language.words();
     greet(&config, words);
     let Signals { system, mut stop, hangup } = signals;
-    // Says at once what is wrong with the file, before anything is started; migrates it too.
+    // Reports errors of the file before anything starts; migrates it too.
     let opened = match open(&config) {
         Ok(opened) => opened,
         Err(error) => {
@@ -111,7 +111,7 @@ pub fn run(config: Config, options: Options, signals: Signals) -> Exit {
         }
         Some(Err(_panicked)) => return Exit::Unavailable,
         None => {
-            // What is under way in the database is rolled back by the next start.
+            // An open transaction is rolled back by the next start.
             log::info!(target: "vigie::app", "{}", words.stopped);
             return Exit::Ok;
         }
@@ -119,7 +119,7 @@ pub fn run(config: Config, options: Options, signals: Signals) -> Exit {
     system.block_on(supervise(config, options, stores, faults, stop, hangup))
 }
 
-/// Opens everything on a thread of its own: a migration may take minutes, and another program may hold the database.
+/// Opens the files on a separate thread: a migration may take minutes, and another program may hold the database.
 fn open(config: &Config) -> std::io::Result<oneshot::Receiver<Result<Stores, String>>> {
     let (opened, result) = oneshot::channel();
     let storage = store::Settings::new(&config.storage, config.times.naive);
@@ -130,7 +130,7 @@ fn open(config: &Config) -> std::io::Result<oneshot::Receiver<Result<Stores, Str
     Ok(result)
 }
 
-/// A daemon that can't read its password would try for ever with the wrong one.
+/// Checks that secrets are readable: a daemon without its password would retry for ever with a wrong one.
 fn secrets_are_there(config: &Config) -> Result<(), String> {
     let broker = config.broker.as_ref().and_then(|broker| broker.credentials.as_ref());
     let missing = |of: &str, error| format!("no {of}: {error}; set it and start again");
@@ -204,7 +204,7 @@ async fn supervise(
     let _ = wired.health.set(tree.health()); // set once, here
     let asked = async {
         stop.wait(words).await;
-        // Whoever waits for room in the log, this daemon's own sensors among them, waits no more.
+        // Ends waits for room in the log, such as those of own sensors.
         event_log.stop_backpressure();
     };
     let outcome = tree.run_until(asked, overall).await;

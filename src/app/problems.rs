@@ -1,7 +1,7 @@
-//! What is wrong with the daemon, found in what its parts show of themselves.
+//! Problems of the daemon, found in its parts' gauges.
 //!
-//! Always: whatever keeps readings from being taken, judged, stored or told is here, each with its beginning where its part
-//! knows it. Its part has one log line when it begins, and one when it ends. Never: a wait.
+//! Always: whatever keeps readings from being received, judged, stored or notified is listed, with its beginning if
+//! its part knows it. Its part logs one line at the beginning and one at the end. Never: blocks.
 
 use chrono::{DateTime, Utc};
 
@@ -12,10 +12,10 @@ use crate::mqtt::RefusedTopic;
 use crate::supervisor::{ChildHealth, ChildState};
 use crate::web::report::{ReceiverStatus, StatusReport};
 
-/// What is wrong, in the daemon's language, and its beginning; `None` where only its notice tells.
+/// Problems in the daemon's language, with their beginning; `None` if only the notice time is known.
 pub(super) type Wrong = Vec<(String, Option<DateTime<Utc>>)>;
 
-/// What is wrong now.
+/// Present problems.
 pub(super) fn find(reporting: &Reporting, status: &StatusReport, words: &Words) -> Wrong {
     let (refused, stuck) = (reporting.gauges.refused(), reporting.stored.trouble());
     let (kept, astray) = (reporting.broker_gauges.keep_trouble(), reporting.watch.fault());

@@ -8,10 +8,10 @@ use crate::config::{Config, ReceiverConfig};
 pub use crate::notify::ReceiverTestResult;
 use crate::notify::send_test_notification;
 
-/// Sends a test notification to the receiver of this name. Blocks for as long as an attempt takes.
+/// Sends a test notification to the receiver of this name. Blocks for one attempt.
 ///
 /// # Errors
-/// When the configuration has no such receiver; names those that there are.
+/// If the configuration has no such receiver; names the existing ones.
 pub fn test_receiver(config: &Config, name: &str) -> Result<ReceiverTestResult, String> {
     let receiver = config.receivers.iter().find(|receiver| &*receiver.name == name);
     let receiver = receiver.ok_or_else(|| unknown(name, &config.receivers))?;

@@ -1,4 +1,4 @@
-//! The receivers of notifications: their routes to storage, and what each is forgiven.
+//! Wiring of the receivers of notifications: their routes to storage, and their restart policy.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,28 +16,28 @@ use crate::notify::{
 use crate::store::Writer;
 use crate::supervisor::{ChildSpec, Exhaustion, Mailbox, Readiness};
 
-/// Each receiver has one question of a kind under way; more than so many wait for one another.
+/// Capacity of each route to storage: a receiver has one query of a kind in flight; beyond this number they wait.
 const ROOM: usize = 16;
 
-/// How long the start waits for a receiver to learn where it stands.
+/// Timeout for a receiver to load its state at the start.
 const RESTORE_AT_MOST: Duration = Duration::from_secs(60);
 
-/// What is being sent at the stop gets this long; it is sent again at the next start otherwise.
+/// Time for a notification in flight at the stop; otherwise it is sent again at the next start.
 const SHUTDOWN: Duration = Duration::from_secs(2);
 
-/// A receiver that keeps failing rests for so long. It takes nobody with it: the alarms go out by the
-/// broker and the log.
+/// Quarantine of a failing receiver. It affects no other part: alarms are still published and logged.
 const QUARANTINE: Duration = Duration::from_secs(300);
 
-/// Each receiver escalates to one other, with one question under way, and a few may do so to the same.
+/// Capacity for escalations: each receiver escalates to one other, with one query in flight, and a few may share a
+/// target.
 const ESCALATIONS: usize = 4;
 
-/// A mailbox for each receiver, made before any of them, since they send to each other.
+/// Mailboxes of all receivers, created before any of them, since they send to each other.
 pub(super) fn mailboxes(config: &Config) -> Vec<Mailbox<Receiver>> {
     config.receivers.iter().map(|_| Mailbox::new()).collect()
 }
 
-/// What each of the configured receivers is told. `mailboxes` are in their order.
+/// Settings of the configured receivers. `mailboxes` are in their order.
 pub(super) fn settings(
     config: &Config,
     mailboxes: &[Mailbox<Receiver>],
@@ -88,7 +88,7 @@ fn attention(live: &LiveTable, key: &AlarmKey) -> Attention {
     }
 }
 
-/// A receiver as a child of the tree, on an arbiter of its own.
+/// A receiver as a child of the tree, on its own arbiter.
 pub(super) fn child(mailbox: Mailbox<Receiver>, settings: ReceiverSettings) -> ChildSpec<Receiver> {
     let name = format!("notify {}", settings.name);
     let settings = Arc::new(settings);

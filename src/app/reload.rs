@@ -1,7 +1,7 @@
-//! The configuration, read again while the daemon runs, and what changed applied to it.
+//! Reload: reads the configuration again while the daemon runs, and applies the changes.
 //!
-//! Holds always: nothing is changed before the whole file was found valid; what can't be changed while
-//! the daemon runs is named, and the rest is applied all the same; one reload at a time.
+//! Invariants: nothing changes before the whole file is found valid; changes that need a restart are named, and the
+//! others are applied; one reload at a time.
 
 #![expect(clippy::disallowed_methods, reason = "a reload happens when it is asked for")]
 
@@ -31,15 +31,15 @@ use crate::notify::SharedRunbooks;
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, GroupHandle, Route, Routed};
 use crate::web::{Access, Certificate, PlannedMaintenance};
 
-/// How long the evaluator may take to go by other rules: it may have a batch on its way to a slow storage.
+/// Timeout for the evaluator to apply other rules: it may have a batch pending at a slow storage.
 const RULES_AT_MOST: Duration = Duration::from_secs(30);
 
-/// An evaluator that dies with the rules in hand is sent them again, so often.
+/// Attempts to send rules to an evaluator that ends while it has them.
 const TRIES: usize = 3;
 
-/// What the daemon runs with.
+/// State of the running daemon.
 pub(super) struct Running {
-    /// As it is in effect. Its sensors are the fleet's.
+    /// Configuration in effect. Its sensors are the fleet's.
     pub config: Config,
     pub fleet: Fleet,
 }
@@ -53,7 +53,7 @@ pub(super) struct ReloaderSettings {
     pub rules: Route<ReloadRules>,
     pub runbooks: SharedRunbooks,
     pub access: Arc<Access>,
-    /// Who may connect to the embedded broker, where there is one.
+    /// Access control of the embedded broker, if there is one.
     pub broker_access: Option<Arc<broker::Access>>,
     pub maintenance: Arc<PlannedMaintenance>,
     pub certificate: Arc<Certificate>,
@@ -61,7 +61,7 @@ pub(super) struct ReloaderSettings {
     pub words: &'static Words,
 }
 
-/// Reads the configuration again when asked.
+/// Actor that reloads the configuration on request.
 pub(super) struct Reloader(ReloaderSettings);
 
 impl ReloaderSettings {
@@ -79,7 +79,7 @@ impl ReloaderSettings {
 
     async fn read_and_apply(&self) -> ReloadAnswer {
         let file = self.file.clone();
-        // A large file takes a second to read and check.
+        // A large file takes a second to parse and validate.
         let answer = match actix_rt::task::spawn_blocking(move || super::load(&file)).await {
             Ok(Ok(new)) => match self.apply(new).await {
                 Ok(what) => ReloadAnswer::Done(what),
@@ -108,12 +108,12 @@ impl ReloaderSettings {
         ReloadAnswer::Refused(errors.to_string())
     }
 
-    /// What changed, in words; or what could not be applied. A reload after that takes up the rest.
+    /// Applies changes. Returns them as text, or what could not be applied. A later reload applies the rest.
     async fn apply(&self, mut new: Config) -> Result<String, String> {
         let mut running = self.running.lock().await;
         let Running { config, fleet } = &mut *running;
         let needs_restart = changes::needs_restart(config, &new);
-        // Another `timezone` takes a restart, as a whole.
+        // A changed `timezone` needs a restart, as a whole.
         new.maintenance.iter_mut().for_each(|work| work.zone = config.times.zone);
         let before = all_rules(config);
         let mut after = ruling(&new, &new.sensors);
@@ -130,7 +130,7 @@ impl ReloaderSettings {
             broker,
             ..
         } = new;
-        // Before anything that may fail: whoever is taken out of the file is let in no more.
+        // First, since it can't fail: a removed user loses access at once.
         let page = self.reload_page(&mut config.web, &web).await;
         let broker = self.reload_broker(&mut config.broker, broker).await;
         let maintenance = changes::maintenance(&config.maintenance, &work);
@@ -140,7 +140,7 @@ impl ReloaderSettings {
         self.maintenance.replace(&config.maintenance);
         self.runbooks.replace(&config.rules); // before an alarm of theirs can be told
         let rules = changes::rules(&before, &after.rules);
-        // Also when nothing seems to have changed: an earlier reload may have failed here.
+        // Also without a visible change: an earlier reload may have failed here.
         self.send_rules(after).await?;
         let has_other_turns = config.fleet != turns;
         let changed = fleet
@@ -176,7 +176,7 @@ impl ReloaderSettings {
         Err(format!("the rules don't hold yet: {why}"))
     }
 
-    /// Takes the accounts, and reads the files of the certificate again, which may be others of the same names.
+    /// Replaces the accounts, and reads the certificate's files again, which may have changed under the same names.
     async fn reload_page(
         &self,
         old: &mut WebConfig,
@@ -195,7 +195,7 @@ impl ReloaderSettings {
             .map_err(|error| format!("the page keeps the certificate it has: {error}"))
     }
 
-    /// Takes the users, and reads their passwords and the certificate again.
+    /// Replaces the users, and reads their passwords and the certificate again.
     async fn reload_broker(
         &self,
         old: &mut Option<BrokerConfig>,
@@ -205,7 +205,7 @@ impl ReloaderSettings {
         else {
             return Ok(BrokerChanges::default());
         };
-        // What takes a restart stays as it is.
+        // What needs a restart stays.
         (new.listen, new.listen_ws, new.limits) = (old.listen, old.listen_ws, old.limits);
         new.forward.clone_from(&old.forward);
         if old.tls.is_some() != new.tls.is_some() {
@@ -223,12 +223,12 @@ impl ReloaderSettings {
     }
 }
 
-/// The rules of a configuration, those of the short form among them, and the built-in ones.
+/// Rules of a configuration, including those of the short form and the built-in ones.
 fn all_rules(config: &Config) -> Vec<Rule> {
     [evaluator::short_form(&config.alerts), config.rules.clone(), own::rules()].concat()
 }
 
-/// What alarms go by: the daemon's own sensors should each speak.
+/// Configuration of alarms: the daemon's own sensors are expected to send readings.
 pub(super) fn ruling(config: &Config, sensors: &[SensorConfig]) -> Ruling {
     let expected = sensors.iter().map(|sensor| Expected {
         sensor_id: sensor.id.clone(),
@@ -239,7 +239,7 @@ pub(super) fn ruling(config: &Config, sensors: &[SensorConfig]) -> Ruling {
     Ruling { rules: all_rules(config), quiet: config.quiet(), expected: expected.collect() }
 }
 
-/// The new level, if it is another, and whether it has no effect.
+/// The new level, if changed, and whether it has no effect.
 fn set_level(running: &mut LogConfig, new: &LogConfig) -> Option<(log::LevelFilter, bool)> {
     let is_other = std::mem::replace(&mut running.level, new.level) != new.level;
     is_other.then(|| (new.level, !logging::set_level(new.level)))

@@ -1,4 +1,4 @@
-//! Finds the figures of `vigie status` where they are.
+//! Collects the figures of `vigie status`.
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,10 +15,10 @@ use crate::web::report::{
     StatusReport,
 };
 
-/// Where the report looks.
+/// Sources of the report.
 pub(super) struct Reporting {
     pub version: &'static str,
-    /// As the log calls it.
+    /// Name of the broker in the log.
     pub broker: String,
     pub gauges: Arc<Gauges>,
     /// Set once the tree has been started.
@@ -31,15 +31,15 @@ pub(super) struct Reporting {
     /// Over the database's files.
     pub watch: Arc<Watch>,
     pub measured: Route<Measured>,
-    /// Of the embedded broker.
+    /// Gauges of the embedded broker.
     pub broker_gauges: BrokerGauges,
-    /// Of each receiver of notifications, by its name.
+    /// Gauges of each receiver, by name.
     pub receivers: Vec<(Arc<str>, Arc<notify::ReceiverGauges>)>,
     pub heartbeat: Arc<notify::HeartbeatGauge>,
 }
 
 impl Reporting {
-    /// Snapshot of the daemon's state, without what is in a language: limits and problems. Never blocks.
+    /// Snapshot of the daemon's state, without texts in a language: limits and problems. Never blocks.
     pub fn now(&self) -> StatusReport {
         StatusReport {
             version: self.version.to_owned(),

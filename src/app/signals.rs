@@ -1,6 +1,6 @@
 //! Signals: SIGTERM and Ctrl-C stop the daemon, SIGHUP reloads its configuration.
 //!
-//! Always: one that comes after [`Signals::listen`] is remembered until somebody waits for it.
+//! Always: a signal that arrives after [`Signals::listen`] is remembered until it is handled.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use crate::locale::Words;
 use crate::messages::Reload;
 use crate::supervisor::Route;
 
-/// What has been asked for by signals, and the runtime that listens.
+/// Received signals, and the runtime that listens.
 pub struct Signals {
     pub(super) system: SystemRunner,
     pub(super) stop: Stop,
@@ -24,7 +24,7 @@ impl Signals {
     /// Listens from now on.
     ///
     /// # Errors
-    /// When the system doesn't let it.
+    /// If the system refuses.
     pub fn listen() -> std::io::Result<Self> {
         let system = actix_rt::System::new();
         let (stop, hangup) = system.block_on(async {
@@ -73,10 +73,10 @@ impl Stop {
     }
 }
 
-/// Signals so close together are one wish: `timeout` and some shells send each twice.
+/// Signals this close together count once: `timeout` and some shells send each twice.
 const ONE_PRESS: Duration = Duration::from_millis(300);
 
-/// What a shell reports of a program that was interrupted: 128 + SIGINT.
+/// Exit status of a program that was interrupted, as shells report it: 128 + SIGINT.
 const INTERRUPTED: i32 = 130;
 
 /// SIGHUP: the configuration has changed, or log rotation has moved the alerts file away.
@@ -84,7 +84,7 @@ pub(super) fn reload_on_sighup(mut hangup: Signal, reopen: Arc<AtomicBool>, relo
     actix_rt::spawn(async move {
         while hangup.recv().await.is_some() {
             reopen.store(true, Ordering::Relaxed);
-            // Without room there is one that waits, and will read the file as it is now.
+            // A full channel has a pending reload, which will read the present file.
             let _ = reload.try_send(Reload);
         }
     });

@@ -1,5 +1,4 @@
-//! What is opened before anything is started, so that what is wrong with it is said at once: the database, and
-//! the log of what came in.
+//! Files opened before any actor starts, so that their errors are reported at once: the database and the log.
 
 #![expect(clippy::disallowed_methods, reason = "a start that waits says since when")]
 
@@ -23,22 +22,22 @@ const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
 /// Between two tries to open a database that another program holds, and between two lines about it.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 const SAY_AGAIN: Duration = Duration::from_secs(60);
-/// Unreadable places that are named one by one.
+/// Damaged places in the log that are reported one by one.
 const DAMAGES_NAMED: usize = 20;
 
-/// What outlives every actor.
+/// State that outlives every actor.
 pub(super) struct Stores {
     pub log: Arc<Log>,
     pub cursors: Arc<Cursors>,
     pub storage: Prepared,
-    /// What the embedded broker keeps, where there is one, and this installation's mark.
+    /// Persistent state of the embedded broker, if there is one, and the installation's id.
     pub kept: Option<(Arc<dyn Keep>, String)>,
 }
 
-/// Opens all of it; migrates the database too, and takes over what an earlier version left beside it.
+/// Opens all files, migrates the database, and takes over what an earlier version left beside it.
 ///
 /// # Errors
-/// One line on what can't be used, and what to do.
+/// One line: the unusable file, and the remedy.
 pub(super) fn open(config: &Config, storage: &store::Settings) -> Result<Stores, String> {
     let database = storage.path.clone();
     finish_restore(&database)?;
@@ -94,10 +93,10 @@ fn prepare(settings: &store::Settings, receivers: &[&str]) -> Result<Prepared, S
     }
 }
 
-/// Where this installation's mark is, before all keys of the broker.
+/// Key of the installation's id, before all keys of the broker.
 const INSTALLATION: &[u8] = &[0];
 
-/// What the embedded broker keeps over a restart.
+/// Persistent state of the embedded broker.
 struct BrokerFile(Kept);
 
 impl Keep for BrokerFile {
@@ -136,7 +135,7 @@ fn open_broker_file(path: &Path, durability: Durability) -> Result<Kept, String>
     Ok(kept)
 }
 
-/// Tells this installation from all others, for as long as it keeps its files.
+/// Random id of this installation, for as long as it keeps its files.
 fn installation(kept: &Kept) -> Result<String, String> {
     if let Some(known) = kept.get(INSTALLATION)? {
         return Ok(String::from_utf8_lossy(&known).into_owned());
@@ -165,7 +164,7 @@ fn finish_restore(database: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The next start gives this installation a new mark. What the embedded broker keeps for its clients stays.
+/// Makes the next start generate a new installation id. The embedded broker's state for its clients stays.
 pub(super) fn forget_installation(database: &Path) -> Result<(), String> {
     let path = beside(database, "broker");
     if !path.exists() {

@@ -1,6 +1,6 @@
 //! Tries a limit on stored readings, for the API: bounded in readings and in time.
 //!
-//! Reads in pieces, so that no long look into the file keeps the daemon from tidying up its write-ahead log.
+//! Reads in pages, so that no long read transaction delays the daemon's checkpoints.
 
 #![expect(clippy::disallowed_methods, reason = "a trial ends in time")]
 
@@ -21,13 +21,13 @@ const LONGEST_PIECE: TimeDelta = TimeDelta::days(30);
 /// Readings of one trial: a week of one each second, and a second of processor time.
 const MOST_READINGS: usize = 500_000;
 
-/// How long a trial may take: it reads the rows of all sensors in its period.
+/// Timeout of a trial: it reads the rows of all sensors in its period.
 const AT_MOST: Duration = Duration::from_secs(10);
 
-/// When the rule's alarm would have stood.
+/// Spans in which the rule's alarm would have stood.
 ///
 /// # Errors
-/// When the database can't be read.
+/// If the database can't be read.
 pub(super) fn try_rule(history: &History, asked: &RuleAsked) -> Result<RuleTried, String> {
     let RuleAsked { rule, from, to } = asked;
     let mut trial = match Trial::new(rule, *from, *to) {

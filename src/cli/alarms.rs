@@ -1,4 +1,4 @@
-//! `vigie alarms`: what is not at rest now.
+//! `vigie alarms`: lists alarms that are not normal.
 
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
@@ -31,7 +31,7 @@ pub struct Args {
 /// Writes the alarms of the database at `path` to `out`. A closed pipe is a normal end.
 ///
 /// # Errors
-/// When there is no database there, or it can't be read, or `out` fails.
+/// If there is no database, it can't be read, or `out` fails.
 pub fn run(
     args: &Args,
     path: &Path,
@@ -84,7 +84,7 @@ fn table(history: &History, times: TimeStyle, out: &mut dyn Write) -> Result<(),
     Ok(table.flush()?)
 }
 
-/// Everything that was said, in one cell.
+/// All remarks, in one cell.
 fn remarks(alarm: &AlarmView, times: TimeStyle) -> String {
     let said = |what: &str, said: &Said| match &said.operator.why {
         Some(why) => format!("{what} by {} ({why})", said.operator.by),

@@ -21,7 +21,7 @@ const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
 const COLUMNS: [&str; 9] =
     ["timestamp", "state", "transition", "sensor_id", "location", "rule", "by", "why", "message"];
 
-/// Widths that suit events which are still to come.
+/// Column widths for events that are still to come.
 const WIDTHS: [usize; 9] = [32, 8, 12, 9, 18, 16, 2, 3, 0];
 
 /// Shows alert events, oldest first: every transition of an alarm, with who brought it about and why.
@@ -55,11 +55,11 @@ pub struct Args {
 
 /// Writes the alert events of the database at `path` to `out`. A closed pipe is a normal end.
 ///
-/// `go_on` waits before the next look of `--follow`, and says whether there shall be one; for the
-/// command it is [`until_ctrl_c`](super::history::until_ctrl_c).
+/// `go_on` waits before the next poll of `--follow`, and returns whether there is one; for the command it is
+/// [`until_ctrl_c`](super::history::until_ctrl_c).
 ///
 /// # Errors
-/// When there is no database there, or it can't be read, or `out` fails.
+/// If there is no database, it can't be read, or `out` fails.
 pub fn run(
     args: &Args,
     path: &Path,

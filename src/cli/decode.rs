@@ -1,4 +1,4 @@
-//! `vigie decode`: what the rules of a configuration make of messages, given or live. Stores nothing.
+//! `vigie decode`: decodes messages, given or live, with a configuration. Stores nothing.
 
 mod listen;
 
@@ -45,7 +45,7 @@ pub struct Args {
     listen: Option<Duration>,
 }
 
-/// A line of `--jsonl` that comes in.
+/// Input line of `--jsonl`.
 #[derive(Debug, Deserialize)]
 struct Line {
     topic: String,
@@ -57,7 +57,7 @@ struct Line {
     received_at: Option<DateTime<Utc>>,
 }
 
-/// A line of `--jsonl` that goes out.
+/// Output line of `--jsonl`.
 #[derive(Debug, Default, Serialize)]
 struct Outcome<'a> {
     rule: Option<&'a str>,
@@ -107,7 +107,7 @@ pub fn run(args: &Args, config: &Config) -> Exit {
     }
 }
 
-/// Decodes line after line, each by what the ones before have taught.
+/// Decodes line after line, with the state that earlier ones left.
 fn lines(mut decoders: Decoders, from: &mut dyn BufRead, to: &mut dyn Write) -> io::Result<()> {
     for (number, line) in from.lines().enumerate() {
         let line = line?;
@@ -180,7 +180,7 @@ fn reading_line(Measurement { reading, clock, news }: &Measurement) -> ReadingLi
     }
 }
 
-/// Says of one message which rule takes it, what comes of it, and why the others don't.
+/// Explains one message: which table claims it, its readings, and why the other tables don't.
 fn one(mut decoders: Decoders, args: &Args, to: &mut dyn Write) -> io::Result<()> {
     let topic = args.topic.as_deref().unwrap_or_default();
     let payload = match (&args.payload, &args.payload_file) {

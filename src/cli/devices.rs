@@ -1,4 +1,4 @@
-//! `vigie devices`: asks the running daemon what it has heard.
+//! `vigie devices`: shows the running daemon's inventory.
 
 use std::io::Write;
 
@@ -74,7 +74,7 @@ fn quantities(device: &DeviceReport) -> String {
     one_line(&one.map(|it| it.trim_end().to_owned()).collect::<Vec<_>>().join(", ")).into_owned()
 }
 
-/// One line a rule, and what it did not understand.
+/// One line per table, with what it could not decode.
 fn rules(rules: &[RuleReport]) -> String {
     let width = rules.iter().map(|it| it.rule.chars().count()).max();
     let width = width.unwrap_or_default().clamp(4, 40);

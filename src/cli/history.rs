@@ -1,4 +1,4 @@
-//! What the commands that read history share: times on the command line, tables, errors.
+//! Common parts of the commands that read history: times on the command line, tables, errors.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::logging::one_line;
 use crate::store::{LedgerError, QueryError};
 
-/// Why a command could not do what it was asked, in one line.
+/// Why a command failed, in one line.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     #[error(transparent)]
@@ -22,7 +22,7 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// A needed service is unavailable when it was the database.
+    /// Exit code: "unavailable" for a database error.
     #[must_use]
     pub const fn exit(&self) -> Exit {
         match self {
@@ -47,7 +47,7 @@ impl From<io::Error> for CommandError {
     }
 }
 
-/// Takes a closed pipe (`| head`) for the end it is.
+/// Treats a closed pipe (`| head`) as a normal end.
 pub(super) fn or_closed_pipe(result: Result<(), CommandError>) -> Result<(), CommandError> {
     match result {
         Err(CommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -74,7 +74,7 @@ impl When {
     }
 
     /// # Errors
-    /// Says which forms there are.
+    /// If the form is invalid; names the valid ones.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if let Ok(ago) = duration::parse(text) {
             return Ok(Self::Ago(ago));
@@ -98,10 +98,10 @@ impl When {
     }
 }
 
-/// With what a formula begins in spreadsheets, in one width or the other.
+/// Characters that begin a formula in spreadsheets, in either width.
 const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
 
-/// Rows whose cells decide how wide the columns are; later ones may stick out.
+/// Rows whose cells determine the column widths; later ones may exceed them.
 const MEASURED_ROWS: usize = 1_000;
 
 /// Writes rows under a header, in columns. Holds back the first rows to measure them.
@@ -118,7 +118,7 @@ impl<'a, const N: usize> Table<'a, N> {
         Self { out, widths: [0; N], held, is_measuring: true }
     }
 
-    /// For rows that come when the columns are settled already.
+    /// Minimum widths, for rows that come after the widths are fixed.
     pub fn at_least(mut self, widths: [usize; N]) -> Self {
         self.widths = widths;
         self
@@ -133,7 +133,7 @@ impl<'a, const N: usize> Table<'a, N> {
         if self.held.len() > MEASURED_ROWS { self.flush() } else { Ok(()) }
     }
 
-    /// Writes what is held back; the columns are settled then.
+    /// Writes the buffered rows; the widths are fixed then.
     pub fn flush(&mut self) -> io::Result<()> {
         self.is_measuring = false;
         for cells in &self.held {
@@ -156,7 +156,7 @@ impl<'a, const N: usize> Table<'a, N> {
     }
 }
 
-/// RFC 4180: quoted where it must be. On one line, and no formula in a spreadsheet: what may be taken for one is behind an
+/// Field by RFC 4180: quoted if needed. On one line, and no formula in a spreadsheet: a possible one gets an
 /// apostrophe, as OWASP advises.
 pub(super) fn csv_field(text: &str) -> String {
     let is_number = || text.parse::<f64>().is_ok_and(f64::is_finite);
@@ -165,13 +165,13 @@ pub(super) fn csv_field(text: &str) -> String {
     if field.contains([',', '"']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
 }
 
-/// Waits for a while, or less when Ctrl-C is pressed, and says whether to go on.
+/// Waits, or returns early on Ctrl-C; the result says whether to continue.
 ///
 /// # Errors
-/// When the system gives no runtime to wait for the signal in.
+/// If the system provides no runtime for the signal.
 ///
 /// # Panics
-/// When called, or what it returns is called, from inside an async runtime.
+/// If it, or the function that it returns, is called inside an async runtime.
 pub fn until_ctrl_c() -> io::Result<impl FnMut(Duration) -> bool> {
     let runtime = actix_rt::Runtime::new()?;
     // One future for all waits, so that a press between two of them is not missed.

@@ -106,7 +106,7 @@ struct ConfigFile {
     config: PathBuf,
 }
 
-/// Runs the command line and says how it ended.
+/// Runs the command line. Returns the exit code.
 #[must_use]
 pub fn main() -> Exit {
     match Cli::parse().command {
@@ -162,7 +162,7 @@ pub fn main() -> Exit {
     }
 }
 
-/// Runs a command with the configuration at `path`, or says everything that is wrong with it.
+/// Runs a command with the configuration at `path`, or prints all errors of it.
 fn with(path: &Path, command: impl FnOnce(Config) -> Exit) -> Exit {
     match app::load(path) {
         Ok(config) => command(config),

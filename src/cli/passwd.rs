@@ -14,7 +14,7 @@ use crate::web;
 /// Shorter ones are guessed at.
 const SHORTEST_CHARS: usize = 8;
 
-/// Longer than anybody types.
+/// Limit of the input, above any typed password.
 const LONGEST_BYTES: u64 = 1024;
 
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ fn role(word: &str) -> Result<Role, String> {
     found.map(|(_, role)| role).ok_or_else(|| "it is viewer or operator".to_owned())
 }
 
-/// Prints the lines (exit code 0), or says what is wrong with the name or the password (2).
+/// Prints the lines (exit code 0), or an error about the name or password (2).
 pub(super) fn run(args: &Args) -> Exit {
     match lines(args) {
         Ok(lines) => match stdout().write_all(lines.as_bytes()) {
@@ -83,7 +83,7 @@ fn ask_twice(user: &str) -> Result<String, String> {
 
 fn ask(prompt: &str) -> Result<String, String> {
     let mut out = stderr();
-    // Without a place for the prompt one can type all the same.
+    // Without a terminal for the prompt, typing still works.
     let _ = write!(out, "{prompt}").and_then(|()| out.flush());
     let password = line(stdin());
     let _ = writeln!(out);
@@ -94,14 +94,14 @@ fn ask(prompt: &str) -> Result<String, String> {
 fn line(from: impl Read) -> Result<String, String> {
     let mut line = String::new();
     let read = BufReader::new(from.take(LONGEST_BYTES)).read_line(&mut line);
-    // The error may quote what was read.
+    // The error could quote the input.
     read.map_err(|_| "the password can't be read: it has to be one line of UTF-8".to_owned())?;
     let line = line.strip_suffix('\n').unwrap_or(&line);
     Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
-/// A terminal that shows nothing of what is typed, until this is dropped. Like `getpass`, it lets no signal through
-/// meanwhile, which would leave the terminal as it is.
+/// A terminal that echoes nothing until dropped. Like `getpass`, it blocks signals meanwhile, which would leave the
+/// terminal in this state.
 struct Hidden(Termios);
 
 impl Hidden {
@@ -116,7 +116,7 @@ impl Hidden {
 
 impl Drop for Hidden {
     fn drop(&mut self) {
-        // A terminal that is gone needs nothing.
+        // A closed terminal needs no reset.
         let _ = tcsetattr(stdin(), OptionalActions::Flush, &self.0);
     }
 }

@@ -1,4 +1,4 @@
-//! What a command makes is its user's alone.
+//! Restricts new files to their user.
 
 use rustix::fs::Mode;
 

@@ -57,7 +57,7 @@ impl ReportError {
     }
 }
 
-/// Measures, and where they come from.
+/// Measures, and their source.
 #[derive(Debug, Serialize)]
 struct Report {
     source: String,
@@ -65,10 +65,10 @@ struct Report {
     found: AlarmReport,
 }
 
-/// Reports on the alerts of the database at `path`, to `out` or to the page asked for.
+/// Reports on the alerts of the database at `path`, to `out` or to the requested page.
 ///
 /// # Errors
-/// When the times make no period, there is no database there, it can't be read, or the output fails.
+/// If the period is invalid, there is no database, it can't be read, or the output fails.
 pub fn run(
     args: &Args,
     path: &Path,
@@ -137,7 +137,7 @@ fn print(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     table.flush()
 }
 
-/// What has no target of its own.
+/// Prints figures without a target.
 fn print_facts(measures: &Measures, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new(out, ["also", "value"]);
     let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);

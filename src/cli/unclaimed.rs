@@ -1,4 +1,4 @@
-//! How topics that no rule takes are shown, and the lines of configuration for them.
+//! Display of unclaimed topics, and of the configuration proposed for them.
 
 use crate::ingest::inventory::UnclaimedReport;
 use crate::logging::one_line;
@@ -6,7 +6,7 @@ use crate::logging::one_line;
 /// Characters of a payload that are shown.
 const SHOWN: usize = 100;
 
-/// The beginning of an example's payload, as a terminal may show it.
+/// Beginning of an example payload, safe for a terminal.
 pub(super) fn example(payload: &str, is_cut: bool) -> String {
     let shown: String = payload.chars().take(SHOWN).collect();
     let is_cut = is_cut || shown.len() < payload.len();
@@ -14,7 +14,7 @@ pub(super) fn example(payload: &str, is_cut: bool) -> String {
     if is_cut { format!("{shown}…") } else { shown.into_owned() }
 }
 
-/// Lines to paste, each once, with the shapes they are for; nothing where there are none.
+/// Proposed lines, each once, with the shapes they are for; empty if there are none.
 pub(super) fn lines_to_paste(unclaimed: &[UnclaimedReport]) -> String {
     let mut tables: Vec<(&str, Vec<&str>)> = Vec::new();
     for it in unclaimed {

@@ -50,7 +50,7 @@ pub(super) fn gateway(
         .readiness(signalled(CONNECT_AT_MOST))
 }
 
-/// Filters of what devices of the embedded broker send upstream.
+/// Filters of messages that are forwarded from the embedded broker's devices.
 fn forward(common: &Common) -> impl Iterator<Item = &String> {
     common.config.broker.iter().flat_map(|broker| &broker.forward)
 }

@@ -1,4 +1,4 @@
-//! What people ask the daemon, and what changes it while it runs: the API, its report, the reload.
+//! Wiring of control: the API, its report, the reload.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +20,11 @@ use crate::store::{StoreGauges, Watch};
 use crate::supervisor::{ChildSpec, GroupSpec, Mailbox};
 use crate::web::{self, Access, PlannedMaintenance, Web};
 
-/// A reload under way, and one that waits: whatever asks then is served by that one, which has not read
-/// the file yet.
+/// One reload in progress and one pending: further requests are served by the pending one, which has not read the
+/// file yet.
 const RELOAD_ROOM: usize = 2;
 
-/// A reload that is under way when all stops is broken off.
+/// A reload in progress at the stop is aborted after this time.
 const RELOAD_SHUTDOWN: Duration = Duration::from_millis(500);
 
 pub(super) fn reporting(
@@ -52,7 +52,7 @@ pub(super) fn reporting(
     }
 }
 
-/// What the page and the API show besides the report.
+/// Figures of the page and the API besides the report.
 pub(super) fn counting(
     common: &Common,
     gateway: &mqtt::Settings,
@@ -115,7 +115,7 @@ pub(super) fn web_settings(
     }
 }
 
-/// What has been heard since the start.
+/// Inventory of sensors and topics since the start.
 fn devices(common: &Common) -> Arc<web::ReadDevices> {
     let (subscriptions, started) = (common.subscriptions.clone(), common.started);
     let embedded = common.embedded.clone();
@@ -125,7 +125,7 @@ fn devices(common: &Common) -> Arc<web::ReadDevices> {
     })
 }
 
-/// A question that the API may ask.
+/// A query of the API.
 fn ask<T: 'static>(
     figures: &Arc<Figures>,
     answer: impl Fn(&Figures) -> T + Send + Sync + 'static,

@@ -16,7 +16,7 @@ use crate::supervisor::{ChildSpec, Mailbox};
 /// Questions of the evaluator whether something is committed: one for each message that has actions.
 const CONFIRM_ROOM: usize = 64;
 
-/// How long the evaluator may take to learn where to go on, and to read again what a fleet of 100,000 sensors stored
+/// Timeout for the evaluator to load the resume point and to read again what a fleet of 100,000 sensors stored
 /// after its checkpoints, on a slow disk.
 const RESTORE_AT_MOST: Duration = Duration::from_secs(600);
 
@@ -57,7 +57,7 @@ pub(super) fn settings(
     }
 }
 
-/// What the daemon finds out about itself, as far as it is known.
+/// Present findings of the self-diagnosis.
 fn findings(growth: Growth) -> Findings {
     Arc::new(move || disk(growth.figures()).into_iter().collect())
 }

@@ -1,4 +1,4 @@
-//! The heartbeat: what it looks at, and what it is forgiven.
+//! Wiring of the heartbeat.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use crate::messages::Beat;
 use crate::notify::{DeliveryHealth, Heartbeat, HeartbeatSettings, ReceiverGauges};
 use crate::supervisor::{ChildSpec, Exhaustion, Mailbox};
 
-/// One that keeps failing rests for so long; who waits for its beats hears of it by their absence.
+/// Quarantine of a failing heartbeat; its monitor notices the absence.
 const QUARANTINE: Duration = Duration::from_secs(300);
 
-/// `None` where none is asked for.
+/// `None` if not configured.
 pub(super) fn settings(
     common: &Common,
     boxes: &Mailboxes,
@@ -44,7 +44,7 @@ fn cannot_be_told(receiver: &ReceiverGauges) -> bool {
     shown.failing_since.is_some() && shown.pending > 0 || shown.unnotified > 0
 }
 
-/// Starts among the last: its first beat says that all is up.
+/// Starts among the last: its first beat means that everything is up.
 pub(super) fn child(settings: HeartbeatSettings) -> ChildSpec<Heartbeat> {
     let settings = Arc::new(settings);
     ChildSpec::critical("heartbeat", Mailbox::new(), move |env| {

@@ -7,12 +7,11 @@ use crate::ingest::{Intake, IntakeSettings, Log};
 use crate::messages::{Measured, Operate};
 use crate::supervisor::{ChildSpec, Mailbox, Route};
 
-/// Offers from sensors that may wait for the log. Each sensor has at most one under way; the others of a large
-/// fleet wait for room inside their own actors.
+/// Capacity for readings of own sensors. Each sensor has at most one message in flight; the others of a large fleet
+/// wait in their own actors.
 const MEASURED_ROOM: usize = 256;
 
-/// Operators' actions that may wait for their turn: each connection of the API has one at a time, and one
-/// that finds no room waits there.
+/// Capacity for operators' actions: each connection of the API has one at a time, and waits there for room.
 const OPERATE_ROOM: usize = 32;
 
 /// Own sensors → intake.

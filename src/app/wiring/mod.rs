@@ -1,6 +1,6 @@
-//! The wiring: which actors there are, who sends what to whom, and how much may wait on the way.
+//! The wiring: actors, their routes, and the routes' capacities.
 //!
-//! One file for each part of the tree: what it is made from, its child, and the room of the routes that lead to it.
+//! One file per part of the tree: its settings, its child, and the capacities of the routes to it.
 
 #![expect(clippy::disallowed_methods, reason = "uptime counts from here")]
 
@@ -41,24 +41,24 @@ use crate::supervisor::{Health, Mailbox, Readiness, Route, Tree};
 use crate::web::Web;
 use crate::wire::{HomeAssistantTopics, Topics};
 
-/// Questions with one asker, who waits for the answer.
+/// Capacity for a single caller that waits for each answer.
 const ONE: usize = 1;
 
 /// The order of starting; stopping is the reverse.
 mod phase {
     pub const STORAGE: u8 = 0;
-    /// Before there can be an alert, so that a receiver that is new hears the first one.
+    /// Before alerts are possible, so that a new receiver gets the first one.
     pub const RECEIVERS: u8 = 1;
     pub const ALERTS: u8 = 2;
     pub const INTAKE: u8 = 3;
     pub const BROKER: u8 = 4;
     pub const GATEWAY: u8 = 5;
     pub const FLEET: u8 = 6;
-    /// What changes the others.
+    /// Phase of what changes the others.
     pub const CONTROL: u8 = 7;
 }
 
-/// Every mailbox, made before any actor, so that wiring may go in circles.
+/// All mailboxes, created before any actor, so that routes may be circular.
 #[derive(Default)]
 struct Mailboxes {
     storage: Mailbox<Writer>,
@@ -70,7 +70,7 @@ struct Mailboxes {
     reload: Mailbox<Reloader>,
 }
 
-/// What several parts of the tree are made from.
+/// Parts shared by the wiring of several actors.
 struct Common {
     config: Config,
     options: Options,
@@ -81,20 +81,20 @@ struct Common {
     live: Arc<LiveTable>,
     hours: SharedHours,
     growth: Growth,
-    /// Where the embedded broker listens, while it does.
+    /// Address of the embedded broker while it runs.
     embedded: watch::Receiver<Option<BrokerAddress>>,
     /// Sessions of the embedded broker.
     clients: Clients,
-    /// Who may connect to it, where there is one.
+    /// Access control of the embedded broker, if there is one.
     broker_access: Option<Arc<broker::Access>>,
-    /// What it keeps.
+    /// Persistent state of the embedded broker.
     kept: Option<Arc<dyn Keep>>,
     /// This installation's mark.
     instance: Option<String>,
     broker_gauges: BrokerGauges,
     /// Set once the tree has been started.
     health: Arc<OnceLock<Health>>,
-    /// A route has its room; clones share it.
+    /// A route has its capacity; clones share it.
     store: Route<Store>,
     measured: Route<Measured>,
     started: DateTime<Utc>,
@@ -107,7 +107,7 @@ impl Common {
     }
 }
 
-/// The tree, ready to be started, and what is needed once it has been.
+/// The tree, ready to start, and what is needed after the start.
 pub(super) struct Wired {
     pub tree: Tree,
     pub health: Arc<OnceLock<Health>>,
@@ -186,7 +186,7 @@ pub(super) fn wire(
     let push = storage::push(&boxes);
     let mut tree = Tree::new()
         .child(storage::child(boxes.storage, storage, push, cursors, stored))
-        // Among the first and the last, since it also says how the others are.
+        // Among the first and the last, since it also reports the state of the others.
         .child(control::web(boxes.web, web))
         .child(evaluation::child(boxes.alerts, evaluator))
         .child(intake::child(boxes.intake, common.log.clone()))
@@ -210,7 +210,7 @@ const fn signalled(at_most: Duration) -> Readiness {
     Readiness::Signalled { at_most }
 }
 
-/// Says how far the start has got, and ends a process that is stuck.
+/// Logs the progress of the start, and ends a stuck process.
 fn watched(tree: Tree, common: Common, web_address: Arc<OnceLock<SocketAddr>>) -> Tree {
     let started = Instant::now();
     let Common { config, options, words, embedded, .. } = common;
@@ -228,7 +228,7 @@ fn watched(tree: Tree, common: Common, web_address: Arc<OnceLock<SocketAddr>>) -
     })
 }
 
-/// Everything is up: says so to who waits for the ready file.
+/// Everything is up: writes the ready file.
 fn all_up(
     options: &Options,
     embedded: &watch::Receiver<Option<BrokerAddress>>,

@@ -8,14 +8,14 @@ use crate::messages::{AlertsStored, Cursors, PushAlerts, Store};
 use crate::store::{Prepared, Writer};
 use crate::supervisor::{ChildSpec, Mailbox, Route};
 
-/// Readings and alerts that may wait for a commit: some 5 MB. Enough for the next transaction while one is
-/// being synced, and for some seconds of alerts while the database is locked.
+/// Capacity for readings and alerts before the commit: about 5 MB. Enough for the next transaction during a sync,
+/// and for some seconds of alerts while the database is locked.
 const STORE_ROOM: usize = 20_000;
 
-/// Alert events on their way to the gateway: each message has one of its 20 credits at least.
+/// Capacity for pushed alert events: each message has at least one of the gateway's 20 credits.
 const PUSH_ROOM: usize = 20;
 
-/// How long storage may take to open its file and commit what was left.
+/// Timeout for storage to open its file and commit the backlog.
 const OPEN_AT_MOST: Duration = Duration::from_secs(60);
 
 /// Judged batches → storage.

@@ -1,4 +1,4 @@
-//! `vigie decode --listen`: what comes from the broker for a while, by shape of topic, with what each becomes.
+//! `vigie decode --listen`: shows the broker's messages for a time, by topic shape, with what each decodes to.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -19,16 +19,16 @@ use crate::logging::one_line;
 /// How often Ctrl-C and the clock are looked at.
 const TURN: Duration = Duration::from_millis(50);
 
-/// What was heard.
+/// Received messages.
 struct Listening {
     decoders: Decoders,
     num_messages: u64,
-    /// Shapes by the rule that takes them, each with what its last message that brought something became.
+    /// Shapes by the table that claims them, each with the result of its last message with readings.
     taken: BTreeMap<String, TopicShapes<Became>>,
     unclaimed: TopicShapes<()>,
 }
 
-/// What a message became, for a person to read.
+/// Result of a message, as text.
 #[derive(Default)]
 struct Became {
     topic: String,
@@ -38,7 +38,7 @@ struct Became {
     is_outdated: bool,
 }
 
-/// Listens for a time, and says what came.
+/// Listens for a time, and reports.
 pub(super) fn run(config: &Config, filter: &str, time: Duration, decoders: Decoders) -> Exit {
     let complain = |why: String| super::super::complain("decode", &Failure(why), Exit::Unavailable);
     let mut pressed = match history::until_ctrl_c() {

@@ -1,7 +1,6 @@
-//! `vigie rules replay`: what a configuration would have announced, beside what was announced.
+//! `vigie rules replay`: compares what a configuration would have announced with what was announced.
 //!
-//! Reads the file beside the daemon, in pieces, so that no long look into it keeps the daemon from
-//! tidying up its write-ahead log.
+//! Reads the file beside the daemon, in pages, so that no long read transaction delays the daemon's checkpoints.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -71,7 +70,7 @@ impl ReplayError {
     }
 }
 
-/// What came of it.
+/// Result.
 struct Replayed {
     from: DateTime<Utc>,
     to: DateTime<Utc>,
@@ -138,7 +137,7 @@ fn play(
     Ok((readings, odd))
 }
 
-/// Hands on what was announced; how many rows are no announcement.
+/// Passes announced events on; returns the number of unreadable rows.
 fn announced(
     history: &History,
     replay: &mut Replay,
