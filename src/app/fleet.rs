@@ -19,11 +19,10 @@ use crate::supervisor::{
 /// Sensors have nothing to finish: one that is still waiting for the intake is cut off.
 const SHUTDOWN: Duration = Duration::from_millis(500);
 
-/// How long a change waits for its new sensors to be up: one that keeps failing takes some seconds to be
-/// set aside.
+/// Time a change waits for its new sensors to start: a failing one takes some seconds to be quarantined.
 const UP_AT_MOST: Duration = Duration::from_secs(10);
 
-/// What all sensors share, and what is known of each.
+/// State shared by all sensors, and what is known of each.
 pub(super) struct Fleet {
     clock: FleetClock,
     terms: Arc<ChildSettings>,
@@ -81,16 +80,15 @@ impl Fleet {
         let mailbox = Mailbox::<Sensor>::new();
         let addr = mailbox.addr().downgrade();
         let spec = ChildSpec::sensor(name, mailbox, settings.clone().factory());
-        // Its id comes with its place in the group.
+        // Its id is assigned with its place in the group.
         let member = Member { id: ChildId::nth(0), settings, addr };
         (spec.settings(self.terms.clone()), member)
     }
 
-    /// Becomes a fleet of these sensors. Those that are as they were run on; when they take turns, they
-    /// take their new ones.
+    /// Changes the fleet to these sensors. Unchanged ones keep running; those that take turns get their new turns.
     ///
     /// # Errors
-    /// When the group is being stopped, or not started yet. What was done by then stays done.
+    /// If the group is stopping, or not started yet. What was done by then stays.
     pub async fn become_one_of(
         &mut self,
         group: &GroupHandle,
@@ -143,12 +141,12 @@ impl Fleet {
         for (id, member) in ids.into_iter().zip(members) {
             self.members.insert(member.key(), Member { id, ..member });
         }
-        // One that isn't up by then is the supervisor's affair, as it is at a start.
+        // A sensor that isn't up by then is handled by the supervisor, as at a start.
         let _ = tokio::time::timeout(UP_AT_MOST, settled).await;
         Ok(())
     }
 
-    /// Of those with an interval of their own each keeps its beat, whoever comes and goes.
+    /// A sensor with its own interval keeps its schedule, whatever sensors are added or removed.
     fn reschedule(&self, sensor: &SensorConfig, schedule: SensorSchedule) {
         if sensor.interval.is_some() {
             return;
@@ -157,7 +155,7 @@ impl Fleet {
         if member.settings.schedule.set(schedule)
             && let Some(addr) = member.addr.upgrade()
         {
-            // Lost only if the sensor is no more. One a change, so they can't pile up.
+            // Lost only if the sensor has ended. One per change, so they can't accumulate.
             addr.do_send(Rescheduled);
         }
     }

@@ -220,7 +220,7 @@ fn beside(database: &Path, what: &str) -> PathBuf {
     path.into()
 }
 
-/// Says what an earlier run left behind, and what of it can't be read.
+/// Logs what an earlier run left, and what of it is unreadable.
 fn tell(recovery: &Recovery, committed: Position) {
     if recovery.records > 0 {
         log::info!(

@@ -1,4 +1,4 @@
-//! `[alerts]`: what counts as too high or too low, and how it is announced.
+//! `[alerts]`: limits in the short form, and their announcement.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -87,7 +87,7 @@ fn limits_by_sensor(mut table: TableReader<'_>, default: Limits) -> HashMap<Sens
     by_sensor.into_iter().map(|(id, (limits, _))| (id, limits)).collect()
 }
 
-/// The ids a key stands for.
+/// Sensor ids of a key.
 fn ids(key: &str, num_before: usize) -> Result<Vec<SensorId>, Mistake> {
     let names = Names::parse(key)?;
     if names.count().saturating_add(num_before as u64) > MOST_SENSORS {
@@ -97,12 +97,12 @@ fn ids(key: &str, num_before: usize) -> Result<Vec<SensorId>, Mistake> {
     (0..names.count()).map(|index| sensor_id(&names.nth(index))).collect()
 }
 
-/// `high` and `low`; what is absent is taken from `default` for the check, not for the result.
+/// `high` and `low`; an absent one is taken from `default` for the check, not for the result.
 fn limits(table: &mut TableReader<'_>, default: Limits) -> Limits {
     let (high, low) = (table.number("high"), table.number("low"));
     let effective_high = high.map(|high| high.value).or(default.high);
     let effective_low = low.map(|low| low.value).or(default.low);
-    // The later of the two given here is the place; without either there is nothing new to check.
+    // The later of the two given here is the position; without either there is nothing new to check.
     let at = low.map(|low| low.at).max(high.map(|high| high.at));
     if let (Some(at), Some(high), Some(low)) = (at, effective_high, effective_low)
         && low >= high

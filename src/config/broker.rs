@@ -12,7 +12,7 @@ use super::{broker_limits, broker_users};
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1883);
 
-/// What other brokers have for MQTT over `WebSocket`.
+/// Port of other brokers for MQTT over `WebSocket`.
 const DEFAULT_WS_PORT: u16 = 8083;
 
 pub(super) fn broker(mut table: TableReader<'_>) -> BrokerConfig {

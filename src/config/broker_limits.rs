@@ -1,4 +1,4 @@
-//! `[broker.limits]`: how much the embedded broker keeps and takes.
+//! `[broker.limits]`: limits of the embedded broker's state and input.
 
 use std::num::NonZeroU16;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use super::retention;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Above the 64 KiB that a reading may have, so that the intake rejects a larger one by name.
+/// Above the 64 KiB of a reading, so that the intake rejects a larger one with a reason.
 const LEAST_PACKET_BYTES: usize = 128 * 1024;
 
-/// Some packets of that size come in at a time.
+/// A few packets of that size may be received at a time.
 const MOST_PACKET_BYTES: usize = 64 * 1024 * 1024;
 
-/// What is kept without the table: together 320 MiB at most. Sessions and sockets come on top.
+/// Defaults: together at most 320 MiB. Sessions and sockets come on top.
 impl Default for BrokerLimits {
     fn default() -> Self {
         Self {
@@ -33,7 +33,7 @@ impl Default for BrokerLimits {
             queue_bytes: 32 * 1024 * 1024,
             queues_bytes: 192 * 1024 * 1024,
             subscriptions: 1_000,
-            // Several for each of the most sensors a fleet may have.
+            // Several for each sensor of the largest fleet.
             retained_messages: 100_000,
             retained_bytes: 64 * 1024 * 1024,
         }
@@ -64,7 +64,7 @@ pub(super) fn limits(broker: &mut TableReader<'_>) -> BrokerLimits {
     limits
 }
 
-/// What can't be meant.
+/// Reports contradictory limits.
 fn check(table: &TableReader<'_>, limits: &BrokerLimits) {
     let wrong = |key: &str, what: &str, hint: &str| {
         let at = table.place_of(key).unwrap_or(table.at());

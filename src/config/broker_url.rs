@@ -1,6 +1,6 @@
 //! The address of a broker: `mqtt://host[:port]` or `mqtts://host[:port]`. Pure.
 //!
-//! A refused address is never quoted: it may carry a password.
+//! An invalid address is never quoted: it may contain a password.
 
 use url::Host;
 
@@ -91,7 +91,7 @@ fn parse_host(host: &str, rest: &str) -> Result<String, Mistake> {
 }
 
 fn parse_port(text: &str) -> Result<u16, Mistake> {
-    // `u16::from_str` would take a `+`.
+    // `u16::from_str` would accept a `+`.
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|port| digits && *port > 0).ok_or_else(|| {
         Mistake::new("the port is not a number from 1 to 65535", "1883 is usual, 8883 with TLS")

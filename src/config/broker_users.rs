@@ -1,6 +1,6 @@
-//! `[[broker.users]]`: who may connect to the embedded broker, and what each may publish and subscribe to.
+//! `[[broker.users]]`: users of the embedded broker, with their rights.
 //!
-//! Says where a password is to be found; never reads one, and never quotes what could be one.
+//! Names the source of a password; never reads one, and never quotes what could be one.
 
 use std::collections::HashMap;
 
@@ -10,13 +10,13 @@ use super::errors::quote;
 use super::inspector::At;
 use super::reader::TableReader;
 
-/// Longest name: it is a part of log lines and of topics.
+/// Longest name: it is part of log lines and of topics.
 const LONGEST_NAME: usize = 64;
 
-/// Patterns of one user, of each kind: they are gone through for each message.
+/// Limit of a user's patterns, of each kind: they are matched for each message.
 const MOST_PATTERNS: usize = 100;
 
-/// The account that may all, at the place of its name.
+/// Account with all rights, with the position of its name.
 pub(super) fn account(broker: &mut TableReader<'_>) -> Option<At<Credentials>> {
     let account = credentials::credentials(broker)?;
     reserved(broker, account.at, &account.value.username);
@@ -63,7 +63,7 @@ fn user(mut table: TableReader<'_>, name: Option<&str>) -> Option<BrokerUser> {
     Some(BrokerUser { name: name?.to_owned(), password: password?, preset, publish, subscribe })
 }
 
-/// A name as it may be one level of a topic.
+/// Name that is valid as one level of a topic.
 fn name<'a>(table: &mut TableReader<'a>) -> Option<At<&'a str>> {
     let name = table.text("name");
     let At { at, value } = table.require(name, "name", "name the user: name = \"pump-7\"")?;
@@ -76,7 +76,7 @@ fn name<'a>(table: &mut TableReader<'a>) -> Option<At<&'a str>> {
     reserved(table, at, value).then_some(At { at, value })
 }
 
-/// Whether a name is free for users; says so when it is not.
+/// Reports a reserved name.
 fn reserved(table: &TableReader<'_>, at: usize, name: &str) -> bool {
     let is_free = name != GATEWAY_USER;
     if !is_free {
@@ -86,7 +86,7 @@ fn reserved(table: &TableReader<'_>, at: usize, name: &str) -> bool {
     is_free
 }
 
-/// A list of topic filters.
+/// List of topic filters.
 pub(super) fn patterns(table: &mut TableReader<'_>, key: &'static str) -> Vec<String> {
     const HINT: &str = "write levels with slashes between them, + for any one, # for all that follow, %u for the \
                         user's name, %c for the client id: factory/sensors/+/%u";
@@ -112,7 +112,7 @@ pub(super) fn patterns(table: &mut TableReader<'_>, key: &'static str) -> Vec<St
     patterns
 }
 
-/// A topic filter of MQTT (MQTT 5, 4.7).
+/// True for a topic filter of MQTT (MQTT 5, 4.7).
 fn is_filter(text: &str) -> bool {
     let mut levels = text.split('/').peekable();
     let mut is_right = !text.is_empty() && !text.contains('\0') && !text.starts_with("$share");

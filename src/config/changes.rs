@@ -1,7 +1,7 @@
-//! What differs between the configuration a daemon runs with and another. Pure.
+//! Differences between the running configuration and a new one. Pure.
 //!
-//! Sensors, the fleet's turns, rules, maintenance, what chattering is and the log's level can change while it runs;
-//! of everything else [`needs_restart`] names what differs.
+//! Sensors, the fleet's turns, rules, maintenance, chattering and the log level can change at run time;
+//! [`needs_restart`] names all other differences.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,16 +16,16 @@ use crate::alarms::rule::{Rule, Selection};
 use crate::domain::SensorId;
 use crate::locale::Counts;
 
-/// Which sensors come, go, and are no longer what they were.
+/// Added, removed and changed sensors.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct SensorChanges {
-    /// Their places in the new list.
+    /// Indexes of added sensors in the new list.
     pub added: Vec<usize>,
-    /// Places in the new configuration of sensors that differ from before.
+    /// Indexes of changed sensors in the new list.
     pub changed: Vec<usize>,
-    /// Places in the new configuration of sensors that are as before.
+    /// Indexes of unchanged sensors in the new list.
     pub unchanged: Vec<usize>,
-    /// Keys of the sensors that are gone.
+    /// Keys of removed sensors.
     pub removed: Vec<SensorKey>,
 }
 
@@ -38,7 +38,7 @@ impl SensorChanges {
     }
 }
 
-/// How the sensors of one list become those of another.
+/// Differences between two lists of sensors.
 #[must_use]
 pub fn sensors<'a>(
     old: impl Iterator<Item = &'a SensorConfig>,
@@ -60,8 +60,8 @@ pub fn sensors<'a>(
     changes
 }
 
-/// How many rules come, go, and are no longer what they were, by their names. The short form has several
-/// of one name, one of them for all sensors but those with limits of their own.
+/// Numbers of added, removed and changed rules, by name. The short form has several of one name, one of them for
+/// all sensors without limits of their own.
 #[must_use]
 pub fn rules(old: &[Rule], new: &[Rule]) -> Counts {
     let (mut old, new) = (by_name(old), by_name(new));
@@ -77,7 +77,7 @@ pub fn rules(old: &[Rule], new: &[Rule]) -> Counts {
     counts
 }
 
-/// How many windows of planned work come, go, and are no longer what they were, by their names.
+/// Numbers of added, removed and changed maintenance windows, by name.
 #[must_use]
 pub fn maintenance(old: &[Maintenance], new: &[Maintenance]) -> Counts {
     let mut old: HashMap<_, _> = old.iter().map(|work| (&work.by, work)).collect();
@@ -106,10 +106,10 @@ fn by_name(rules: &[Rule]) -> BTreeMap<&str, Alike<'_>> {
     named
 }
 
-/// The keys that differ and take effect only at the next start.
+/// Changed keys that take effect at the next start only.
 #[must_use]
 pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    // Without `..`, so that a new key must be given its place here.
+    // Without `..`, so that a new key must be assigned here.
     let Config {
         language,
         times,

@@ -1,4 +1,4 @@
-//! A valid configuration's part on brokers: where they are, and the secrets that open them.
+//! Model of the configuration: brokers and the secrets for them.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,27 +6,27 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where a secret is to be read from. The secret itself is never part of the configuration.
+/// Source of a secret. The secret itself is never part of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretSource {
     /// The name of an environment variable.
     Env(String),
-    /// A file whose first line is the secret.
+    /// File whose first line is the secret.
     File(PathBuf),
 }
 
-/// A secret in memory: prints as `***`.
+/// A secret in memory; prints as `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps a text secret.
+    /// Wraps a secret text.
     #[must_use]
     pub const fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The secret's text, for the one place that must send or compare it.
+    /// Text of the secret, for the one place that sends or compares it.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -43,7 +43,7 @@ impl SecretSource {
     /// Reads the secret anew, so that a corrected file is seen without a restart.
     ///
     /// # Errors
-    /// When the variable is unset or the file can't be read or is empty; never quotes the secret.
+    /// If the variable is unset, or the file is unreadable or empty; never quotes the secret.
     pub fn read(&self) -> Result<Secret, String> {
         let text = self.text()?;
         if text.is_empty() { Err(format!("{self} is empty")) } else { Ok(Secret(text)) }
@@ -71,16 +71,16 @@ impl fmt::Display for SecretSource {
     }
 }
 
-/// User name, and where the password is.
+/// User name, and source of the password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials<P = SecretSource> {
     /// User name in plain text.
     pub username: String,
-    /// Place of the password.
+    /// Source of the password.
     pub password: P,
 }
 
-/// Account at a server elsewhere, where a user name may be all: a token in its place, for one.
+/// Account at an external server, where a user name may suffice: a token, for example.
 pub type Login = Credentials<Option<SecretSource>>;
 
 impl From<Credentials> for Login {
@@ -90,10 +90,10 @@ impl From<Credentials> for Login {
 }
 
 impl Login {
-    /// Reads the password anew. One that is empty is none.
+    /// Reads the password again. An empty one counts as none.
     ///
     /// # Errors
-    /// When it can't be read; never quotes it.
+    /// If it can't be read; never quotes it.
     pub fn read_password(&self) -> Result<Option<Secret>, String> {
         let Some(source) = &self.password else { return Ok(None) };
         let text = source.text()?;
@@ -101,46 +101,46 @@ impl Login {
     }
 }
 
-/// The gateway's user name at the embedded broker, beside a password that is made anew for each process.
+/// User name of the gateway at the embedded broker; its password is generated for each process.
 pub const GATEWAY_USER: &str = "vigie-gateway";
 
 /// The embedded broker. Not loopback implies credentials, or users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerConfig {
-    /// Port 0 takes a free one.
+    /// Address to listen on; port 0 takes a free port.
     pub listen: SocketAddr,
-    /// For MQTT over WebSocket; port 0 takes a free one.
+    /// Address for MQTT over WebSocket; port 0 takes a free port.
     pub listen_ws: Option<SocketAddr>,
-    /// Account that may all. Without it, and without users, everyone is let in.
+    /// Account with all rights. Without it, and without users, every client is admitted.
     pub credentials: Option<Credentials>,
     /// Users with rights of their own, no two of one name.
     pub users: Vec<BrokerUser>,
-    /// How much it keeps and takes.
+    /// Limits of state and input.
     pub limits: BrokerLimits,
-    /// Filters of what its clients send upstream, to the broker of `mqtt.url`.
+    /// Filters of messages that are forwarded to the broker of `mqtt.url`.
     pub forward: Vec<String>,
     /// Certificate and key; `None` for plain TCP.
     pub tls: Option<ServerTls>,
 }
 
-/// How much the embedded broker keeps and takes.
+/// Limits of the embedded broker's state and input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BrokerLimits {
     /// Connections; `None` for as many as there are files for.
     pub connections: Option<usize>,
-    /// Sessions, connected or kept for a client that is away.
+    /// Sessions, connected or kept for a disconnected client.
     pub sessions: usize,
-    /// How long the session of an absent client is kept at most.
+    /// Maximum session expiry of a disconnected client.
     pub session_expiry: Duration,
     /// Largest packet.
     pub packet_bytes: usize,
-    /// The longest keep-alive of clients of MQTT 5, in seconds; `None` for as long as they want.
+    /// Maximum keep-alive of MQTT 5 clients, in seconds; `None` for no limit.
     pub keep_alive_s: Option<NonZeroU16>,
     /// Unacknowledged messages of QoS 1 and 2 in each direction, of one client.
     pub in_flight: NonZeroU16,
-    /// What waits for one client.
+    /// Queue of one client, in bytes.
     pub queue_bytes: usize,
-    /// What waits for all clients, wills included.
+    /// Queues of all clients and their wills, in bytes.
     pub queues_bytes: usize,
     /// Subscriptions of one client.
     pub subscriptions: usize,
@@ -150,25 +150,25 @@ pub struct BrokerLimits {
     pub retained_bytes: usize,
 }
 
-/// A user of the embedded broker.
+/// User of the embedded broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerUser {
     /// User name in plain text.
     pub name: String,
-    /// Place of the password.
+    /// Source of the password.
     pub password: SecretSource,
-    /// Rights that go with what it is.
+    /// Preset of rights.
     pub preset: Option<BrokerPreset>,
-    /// Topics it may publish on besides: filters of MQTT, with `%u` for its name and `%c` for the client id.
+    /// Further topics to publish on: MQTT filters, with `%u` for the user name and `%c` for the client id.
     pub publish: Vec<String>,
-    /// Topics it may subscribe to besides: such filters.
+    /// Further topics to subscribe to: MQTT filters, likewise.
     pub subscribe: Vec<String>,
 }
 
-/// What a user of the embedded broker is.
+/// Kind of a user of the embedded broker, which implies rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BrokerPreset {
-    /// Publishes what the daemon takes in of devices.
+    /// Publishes the topics of the daemon's device formats.
     Device,
     /// Subscribes to everything, and acknowledges alarms.
     Operator,
@@ -220,12 +220,12 @@ pub struct MqttConfig {
     pub reading_topic: ReadingTopic,
 }
 
-/// A broker.
+/// Address of a broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
     /// The broker in this process.
     Embedded,
-    /// A broker elsewhere.
+    /// An external broker.
     Remote {
         /// Host name or address.
         host: String,
@@ -239,9 +239,9 @@ pub enum Endpoint {
 /// Files and settings of a TLS client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientTls {
-    /// In place of the system's roots.
+    /// Certificate authorities, instead of the system's.
     pub ca_file: Option<PathBuf>,
-    /// A client certificate and its key, PEM.
+    /// Client certificate and its key, PEM.
     pub client_cert: Option<(PathBuf, PathBuf)>,
     /// Accepts any certificate. For tests only.
     pub insecure_skip_verify: bool,
@@ -265,10 +265,10 @@ pub enum ReadingTopic {
     PerSensor,
 }
 
-/// How Home Assistant is shown what is watched.
+/// Home Assistant discovery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HomeAssistantConfig {
-    /// Prefix of its discovery topics.
+    /// Prefix of the discovery topics.
     pub prefix: String,
     /// Prefix of the topics that values and alarms are published on for it. Ids begin with it, too.
     pub topic_prefix: String,

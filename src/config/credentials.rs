@@ -1,6 +1,6 @@
-//! `username`, `password_file` and `password_env`, as `[broker]` and `[mqtt]` take them.
+//! `username`, `password_file` and `password_env` of `[broker]` and `[mqtt]`.
 //!
-//! Says where a password is to be found; never reads one, and never quotes what could be one.
+//! Names the source of a password; never reads one, and never quotes what could be one.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use super::inspector::At;
 use super::model::{Credentials, Login, SecretSource};
 use super::reader::TableReader;
 
-/// The username and where its password is, at the place of the username: an account of this daemon's own.
+/// User name and source of its password, with the position of the user name: an account of this daemon.
 pub(super) fn credentials(table: &mut TableReader<'_>) -> Option<At<Credentials>> {
     let At { at, value: Login { username, password } } = login(table)?;
     if !has_password(table) {
@@ -22,7 +22,7 @@ pub(super) fn credentials(table: &mut TableReader<'_>) -> Option<At<Credentials>
     Some(At { at, value: Credentials { username, password: password? } })
 }
 
-/// The same at a server elsewhere, which may do without a password.
+/// Account at an external server, which may have no password.
 pub(super) fn login(table: &mut TableReader<'_>) -> Option<At<Login>> {
     let username = table.text("username");
     let password = password(table);
@@ -40,7 +40,7 @@ fn has_password(table: &TableReader<'_>) -> bool {
     PASSWORDS.into_iter().any(|key| table.has(key))
 }
 
-/// Where a password is; `None` when that is not said, or not rightly.
+/// Source of a password; `None` if absent or invalid.
 pub(super) fn password(table: &mut TableReader<'_>) -> Option<SecretSource> {
     if let Some(at) = table.refused("password") {
         let hint = "put it in a file (password_file = \"…\") or in the environment \
@@ -60,7 +60,7 @@ pub(super) fn password(table: &mut TableReader<'_>) -> Option<SecretSource> {
     file.map(|file| SecretSource::File(file.value))
 }
 
-/// Notes a user's name, and reports one that is taken. `taken`: the names so far, each with its place.
+/// Registers a user's name, and reports a duplicate. `taken`: the names so far, each with its position.
 pub(super) fn claim_name(
     taken: &mut HashMap<String, usize>,
     table: &TableReader<'_>,
@@ -75,8 +75,8 @@ pub(super) fn claim_name(
     }
 }
 
-/// Refuses what can't name a variable, without quoting it: it may be the secret itself. `what` it is for,
-/// and an `example`, are for the error.
+/// Rejects an invalid variable name without quoting it: it may be the secret itself. `what` is its purpose and
+/// `example` a valid one, for the error.
 pub(super) fn env_name<'a>(what: &str, example: &str, name: &'a str) -> Result<&'a str, Mistake> {
     let starts_well = !name.starts_with(|c: char| c.is_ascii_digit());
     let continues_well = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');

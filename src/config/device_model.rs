@@ -7,40 +7,40 @@ use chrono_tz::Tz;
 /// One table of devices.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeviceTable {
-    /// Byte of the file that the table starts at, for what is found wrong with it later.
+    /// Byte position of the table in the file, for later errors.
     pub at: usize,
-    /// What its messages look like.
+    /// Format of its messages.
     pub shape: Shape,
-    /// Location of its sensors, where the topic names none.
+    /// Location of its sensors, if the topic has none.
     pub location: Option<String>,
-    /// Zone of its timestamps without one; `None` for the file's own.
+    /// Zone of its zone-less timestamps; `None` for that of the file.
     pub zone: Option<Tz>,
-    /// Patterns (`*`) of the sensors, or `sensor/quantity`, that are taken; empty for all.
+    /// Patterns (`*`) of accepted sensors, or of `sensor/quantity`; empty for all.
     pub only: Vec<String>,
-    /// Patterns (`*`) of those that are left out.
+    /// Patterns (`*`) of ignored ones.
     pub ignore: Vec<String>,
-    /// Ids of sensors, or their beginnings up to a `/`, and what stands in their place.
+    /// Replacements of sensor ids, or of their beginnings up to a `/`.
     pub rename: BTreeMap<String, String>,
 }
 
 impl DeviceTable {
-    /// Whether another says the same, wherever in the file.
+    /// True if another table is equal, wherever in the file.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         *self == Self { at: self.at, ..other.clone() }
     }
 }
 
-/// What the messages of a table look like.
+/// Format of a table's messages.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
-    /// One of the families that are known.
+    /// A built-in device family.
     Preset(PresetTable),
     /// Described by the table itself.
     Mapping(Box<Mapping>),
 }
 
-/// A family of devices.
+/// A device family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the name of what it stands for")]
 pub enum Preset {
@@ -95,13 +95,13 @@ impl Preset {
 pub struct PresetTable {
     /// The family.
     pub preset: Preset,
-    /// First levels of its topics; `None` for the family's own.
+    /// First levels of its topics; `None` for the family's default.
     pub base: Option<String>,
-    /// Topic, with named levels, where the family's can be set (Tasmota's `FullTopic`, a gateway's own).
+    /// Topic with named levels, if the family's is configurable (Tasmota's `FullTopic`, a gateway's own).
     pub topic: Option<String>,
-    /// Name of the device where the family's messages name none.
+    /// Name of the device, if the family's messages have none.
     pub device: Option<String>,
-    /// Unit of the timestamps; `None` to tell it by their size.
+    /// Unit of the timestamps; `None` infers it from their size.
     pub precision: Option<Precision>,
 }
 
@@ -118,28 +118,28 @@ pub enum Precision {
     Nanoseconds,
 }
 
-/// A mapping: named levels of the topic, and where the values are.
+/// A mapping: named levels of the topic, and the places of values.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Mapping {
-    /// Topic filter with named levels: `site/{sensor}/state`; `{name...}` takes the rest, or several levels.
+    /// Topic filter with named levels: `site/{sensor}/state`; `{name...}` matches several levels.
     pub topic: String,
     /// Id of the sensor: a text with `{levels}`, or a pointer; `None` for the level `{sensor}` or `{device}`.
     pub sensor: Option<String>,
-    /// Name of the device, where neither topic nor payload has one.
+    /// Name of the device, if neither topic nor payload has one.
     pub device: Option<String>,
-    /// Names of quantities by what the message calls them, or by its unit.
+    /// Names of quantities, by name or unit in the message.
     pub quantities: BTreeMap<String, String>,
     /// Quantity: a name, or a pointer; `None` for the level `{quantity}`.
     pub quantity: Option<String>,
-    /// Pointers to the one value, of which the first that is there counts; empty for the whole payload.
+    /// Pointers to the single value, of which the first present one is used; empty for the whole payload.
     pub value: Vec<String>,
     /// Unit of the values that have none of their own: a text, or a pointer.
     pub unit: Option<String>,
     /// Time: a pointer, a text with `{pointers}`, or a CEL expression with `$base`; `None` for the time of receipt.
     pub time: Option<String>,
-    /// Unit of numeric times; `None` to tell it by their size.
+    /// Unit of numeric times; `None` infers it from their size.
     pub precision: Option<Precision>,
-    /// Pointer to the time that those of elements count from.
+    /// Pointer to the time from which elements' times count.
     pub time_base: Option<String>,
     /// Pointer with `*` to the elements of a list; `None` for the payload itself.
     pub each: Option<String>,
@@ -153,7 +153,7 @@ pub struct Mapping {
     pub invalid: Vec<f64>,
     /// Texts that mean that there is no value.
     pub invalid_words: Vec<String>,
-    /// Numbers of words.
+    /// Values of words.
     pub map: BTreeMap<String, f64>,
     /// Factor of the values that have none of their own.
     pub scale: Option<f64>,
@@ -163,17 +163,17 @@ pub struct Mapping {
     pub split: Option<String>,
     /// Decimal mark of numbers that are texts; `None` for the point.
     pub decimal: Option<char>,
-    /// Topic on which the unit of a value comes.
+    /// Topic of a value's unit.
     pub unit_topic: Option<String>,
-    /// Where devices say whether they are there.
+    /// Availability topic of devices.
     pub availability: Option<MappedAvailability>,
 }
 
 /// One value of a mapping.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MappedValue {
-    /// Quantity, after further levels of the sensor's id: `probe/*/temperature`. A `*` is the key that one in the
-    /// pointer stood for.
+    /// Quantity, after further levels of the sensor's id: `probe/*/temperature`. A `*` is replaced by the key that
+    /// matched the pointer's.
     pub quantity: String,
     /// Pointer to it; one with `*` points to several.
     pub at: String,
@@ -183,11 +183,11 @@ pub struct MappedValue {
     pub scale: Option<f64>,
     /// Added after the factor.
     pub offset: Option<f64>,
-    /// Numbers that mean that there is no value, in place of the table's.
+    /// Numbers that stand for no value, instead of the table's.
     pub invalid: Vec<f64>,
-    /// Texts that mean that there is no value, in place of the table's.
+    /// Texts that stand for no value, instead of the table's.
     pub invalid_words: Vec<String>,
-    /// Numbers of words, in place of the table's.
+    /// Values of words, instead of the table's.
     pub map: BTreeMap<String, f64>,
 }
 
@@ -196,8 +196,8 @@ pub struct MappedValue {
 pub struct MappedAvailability {
     /// Topic with named levels.
     pub topic: String,
-    /// Payload that says that the device is there.
+    /// Payload for an online device.
     pub online: String,
-    /// Payload that says that it is not.
+    /// Payload for an offline device.
     pub offline: String,
 }

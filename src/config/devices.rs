@@ -1,5 +1,5 @@
-//! `[[devices]]`: messages of other shapes, by a preset or a mapping. What of a mapping is a pattern, a pointer or an
-//! expression is checked by the format that is made of it.
+//! `[[devices]]`: formats of devices, by a preset or a mapping. Patterns, pointers and expressions of a mapping are
+//! validated by its format.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::inspector::At;
 use super::reader::TableReader;
 use crate::domain::glob;
 
-/// Each is asked for each message that those before don't claim.
+/// Limit of tables: each is tried for each message that earlier ones don't claim.
 const MOST_TABLES: usize = 200;
 
 /// Entries of one list or table of names.
@@ -135,7 +135,7 @@ fn sensors(table: &mut TableReader<'_>, key: &'static str) -> Vec<String> {
     patterns
 }
 
-/// Numbers, and words, that mean that there is no value.
+/// Numbers and texts that stand for no value.
 fn invalid(table: &mut TableReader<'_>) -> (Vec<f64>, Vec<String>) {
     let (mut numbers, mut words) = (Vec::new(), Vec::new());
     let Some(item) = table.item("invalid") else { return (numbers, words) };
@@ -147,7 +147,7 @@ fn invalid(table: &mut TableReader<'_>) -> (Vec<f64>, Vec<String>) {
         match (number(item.get_ref()), item.get_ref().as_str()) {
             (Some(number), _) => numbers.push(number),
             (None, Some(word)) => {
-                // A number in quotes means the number, however it is sent.
+                // A number in quotes stands for the number, however it is sent.
                 numbers.extend(word.trim().parse::<f64>().ok().filter(|it| it.is_finite()));
                 words.push(word.to_owned());
             }

@@ -9,13 +9,13 @@ use super::errors::{Mistake, quote};
 const UNITS: [(&str, u64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-/// A century: far beyond use, and far below where adding it to a clock overflows.
+/// A century: far beyond use, and far below an overflow of any clock.
 const LONGEST_MS: u64 = 36_525 * 86_400_000;
 
-/// Reads whole numbers with units, from large to small, each unit at most once: `1h30m`, `500ms`.
+/// Parses whole numbers with units, from large to small, each unit at most once: `1h30m`, `500ms`.
 ///
 /// # Errors
-/// When `text` is not of that form, or longer than 36525 days.
+/// If `text` is not of that form, or exceeds 36525 days.
 pub fn parse(text: &str) -> Result<Duration, Mistake> {
     let mut rest = text;
     let mut total_ms: u64 = 0;
@@ -51,7 +51,7 @@ pub fn parse(text: &str) -> Result<Duration, Mistake> {
     }
 }
 
-/// Writes a duration so that [`parse`] reads it back; what is below a millisecond is cut off.
+/// Formats a duration so that [`parse`] reads it back; truncates to milliseconds.
 #[must_use]
 pub fn format(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);

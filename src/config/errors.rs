@@ -1,23 +1,23 @@
-//! What is wrong with a configuration, as a person reads it.
+//! Errors of a configuration, as text for people.
 //!
-//! An error never quotes a value that could be a secret, and never the line it stands on.
+//! An error never quotes a value that could be a secret, nor its line.
 
 use std::fmt;
 
 use super::places::Place;
 
-/// What is wrong with a piece of text, and what to write instead.
+/// Error in a piece of text, with its remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}; {hint}")]
 pub struct Mistake {
-    /// What is wrong.
+    /// Error message.
     pub what: String,
-    /// What to write instead.
+    /// Remedy: what to write instead.
     pub hint: String,
 }
 
 impl Mistake {
-    /// A mistake with its remedy.
+    /// Error with its remedy.
     pub fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { what: what.into(), hint: hint.into() }
     }
@@ -26,9 +26,9 @@ impl Mistake {
 /// One mistake in a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The file, as it was named by whoever asked for it.
+    /// File name as given by the caller.
     pub file: String,
-    /// `None`: the file as a whole, as when it can't be read.
+    /// Place of the error; `None` for the file as a whole.
     pub place: Option<Place>,
     /// The mistake itself.
     pub mistake: Mistake,

@@ -1,8 +1,8 @@
-//! Numbered names: `TEMP_{001..500}` stands for 500 of them. Pure.
+//! Numbered names: `TEMP_{001..500}` stands for 500 names. Pure.
 
 use super::errors::{Mistake, quote};
 
-/// A name, or a range of them.
+/// A name, or a range of names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Names<'t> {
     One(&'t str),
@@ -10,8 +10,8 @@ pub(super) enum Names<'t> {
 }
 
 impl<'t> Names<'t> {
-    /// Reads at most one `{first..last}`. A padded `first` gives every number its width, so that a
-    /// range that grows from `{001..500}` to `{001..1000}` renames nobody.
+    /// Parses at most one `{first..last}`. A padded `first` sets the width of all numbers, so that a range that
+    /// grows from `{001..500}` to `{001..1000}` keeps its names.
     pub(super) fn parse(text: &'t str) -> Result<Self, Mistake> {
         if !text.contains('{') && !text.contains('}') {
             return Ok(Self::One(text));
@@ -39,7 +39,7 @@ impl<'t> Names<'t> {
         Ok(Self::Many { prefix, first, last, width, suffix })
     }
 
-    /// How many names there are: at least one.
+    /// Number of names; at least one.
     pub(super) const fn count(&self) -> u64 {
         match self {
             Self::One(_) => 1,
@@ -58,7 +58,7 @@ impl<'t> Names<'t> {
     }
 }
 
-/// How many digits each number has at least.
+/// Minimum number of digits.
 fn width(text: &str, first: &str, last: &str) -> Result<usize, Mistake> {
     let is_padded = |number: &str| number.len() > 1 && number.starts_with('0');
     if is_padded(last) && last.len() != first.len() {

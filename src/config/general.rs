@@ -15,8 +15,8 @@ use super::{
 };
 use crate::locale::Language;
 
-/// Reads the whole file. The result is valid if nothing was reported to the reader's inspector.
-/// `sensors` are those read before, from another part of the file.
+/// Reads the whole file. The result is valid if nothing was reported to the inspector. `sensors` are those read
+/// before, from pieces of the file.
 pub(super) fn config(mut root: TableReader<'_>, mut sensors: SensorList) -> Config {
     sensors.read(&mut root);
     let languages = [("fr", Language::French), ("en", Language::English)];

@@ -1,4 +1,4 @@
-//! `[heartbeat]`: whom the daemon shows that alarms get through, and how often.
+//! `[heartbeat]`: heartbeats to an external monitor.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use super::receiver_channels::http;
 use super::receiver_model::HttpConfig;
 use super::rule_kinds::not_longer;
 
-/// A quicker one proves no more: records are judged and stored within a second.
+/// A shorter interval proves no more: records are judged and stored within a second.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// Whoever misses beats at most once in so long learns too late of anything.
+/// A longer interval notices a failure too late.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-/// A request or a message at regular intervals, for as long as alarms get through. It has one place to go at least.
+/// Periodic request or message, sent while alarms get through. Has at least one destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeartbeatConfig {
-    /// Request, if there is one.
+    /// HTTP request, if configured.
     pub http: Option<HttpConfig>,
-    /// Topic of an MQTT message, if there is one.
+    /// Topic of an MQTT message, if configured.
     pub topic: Option<Arc<str>>,
     /// From one beat to the next.
     pub interval: Duration,

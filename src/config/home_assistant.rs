@@ -1,10 +1,10 @@
-//! `[homeassistant]`: whether Home Assistant is shown what is watched, and on which topics.
+//! `[homeassistant]`: Home Assistant discovery and its topics.
 
 use super::model::HomeAssistantConfig;
 use super::network::topic_prefix;
 use super::reader::TableReader;
 
-/// `None` where discovery is off.
+/// `None` if discovery is off.
 pub(super) fn home_assistant(mut table: TableReader<'_>) -> Option<HomeAssistantConfig> {
     let is_on = table.flag("discovery").is_some_and(|flag| flag.value);
     let mut prefix = |key, default: &str| {

@@ -1,23 +1,23 @@
-//! Collects the mistakes of a configuration while it is read, and answers whether a file exists.
+//! Collects the mistakes of a configuration while it is read, and tells whether a file exists.
 
 use std::cell::RefCell;
 use std::path::Path;
 
 use super::errors::Mistake;
 
-/// A value, and the byte of the file it starts at.
+/// A value with its byte position in the file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct At<T> {
     pub(super) at: usize,
     pub(super) value: T,
 }
 
-/// A mistake before its line is known.
+/// A mistake, before its line is known.
 #[derive(Debug)]
 pub(super) struct Finding {
     pub(super) at: usize,
     pub(super) mistake: Mistake,
-    /// Where the other half of the mistake is: the first of two duplicates.
+    /// Position of the other half of the mistake: the first of two duplicates.
     pub(super) first_at: Option<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! `[[maintenance]]`: planned work, during which alarms are kept quiet.
+//! `[[maintenance]]`: windows in which alarms are suppressed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::alarms::quiet::schedule::Schedule;
 use crate::alarms::rule::{Rule, Selection};
 use crate::domain::glob;
 
-/// Longer work has alarms taken out of service, by somebody who looks after it.
+/// For longer work, alarms are taken out of service by an operator.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 
 /// All windows are looked through for each alarm that is raised in one.
 const MOST: usize = 1_000;
 
-/// Reads the `[[maintenance]]` tables. Schedules are in `zone`; patterns of rules are of `rules` and of
-/// those that `alerts` stands for.
+/// Reads the `[[maintenance]]` tables. Schedules are in `zone`; patterns of rules must match one of `rules` or of
+/// those that `alerts` implies.
 pub(super) fn maintenance(
     root: &mut TableReader<'_>,
     rules: &[Rule],

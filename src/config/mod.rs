@@ -1,9 +1,9 @@
 //! The configuration file: one TOML file, read into a valid [`Config`] or refused with all its mistakes at once, each with
 //! its place and a hint. A syntax error is reported alone.
 //!
-//! [`parse`] is pure; [`load`] also reads the file and looks whether the files it names exist.
-//! The text is parsed into a TOML document with positions (`syntax` explains errors, `pieces` splits a large text), each
-//! section takes its keys out of it (`reader`), and only a document without findings becomes a [`Config`]. Never: a
+//! [`parse`] is pure; [`load`] also reads the file and checks whether the files named in it exist. The text is
+//! parsed into a TOML document with positions (`syntax` explains errors, `pieces` splits a large text), each
+//! section reads its keys from it (`reader`), and only a document without findings becomes a [`Config`]. Never: a
 //! warning, or reading a secret.
 
 pub mod duration;
@@ -84,8 +84,8 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     parse_with(&text, &path.display().to_string(), &|path| path.exists() && !path.is_dir())
 }
 
-/// The same, with mistakes that `find` finds in a configuration that is valid by itself: each with the byte of the file
-/// that it is about.
+/// Reads a configuration file, and adds mistakes that `find` reports for a valid configuration, each with its byte
+/// position.
 ///
 /// # Errors
 /// Every mistake in the file; or the one reason why it can't be read.
@@ -103,15 +103,14 @@ pub fn load_with(
     Err(located(found.into_iter().map(finding).collect(), &text, &path.display().to_string()))
 }
 
-/// The text of a file; `hint` is for when there is none.
+/// Text of a file; `hint` is for a missing one.
 fn text_of(path: &Path, hint: &str) -> Result<String, ConfigErrors> {
     let file = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| unreadable(&file, &error, hint))?;
     String::from_utf8(bytes).map_err(|error| not_utf8(&file, &error.utf8_error(), error.as_bytes()))
 }
 
-/// Reads a configuration from `text`, which errors call `file_name`; the files named in it are
-/// taken to exist.
+/// Parses `text`, called `file_name` in errors; files named in it are assumed to exist.
 ///
 /// # Errors
 /// Every mistake in the text.
@@ -134,11 +133,10 @@ fn parse_with(
     }
 }
 
-/// A text of this size is worth taking apart.
+/// Size from which a text is parsed in pieces.
 const LARGE_BYTES: usize = 1024 * 1024;
 
-/// What comes of reading a text. The configuration is valid if there are no findings; without one,
-/// there are some.
+/// Result of reading a text. The configuration is valid if there are no findings; without one, there are some.
 type Outcome = (Option<Config>, Vec<Finding>);
 
 /// Reads a text whose sensors can be parsed piece by piece; `None` for any other.

@@ -1,5 +1,5 @@
-//! A valid configuration: what the rest of the daemon reads. It can't hold a mistake that
-//! `vigie check` would report; see the other files here for how it comes about.
+//! Model of the configuration: valid by construction, and read by the rest of the daemon. The other files here
+//! build it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -29,9 +29,9 @@ pub struct Config {
     pub times: TimeStyle,
     /// All of a stop must fit in this.
     pub shutdown_timeout: Duration,
-    /// How long an arbiter may be stuck before the process ends itself.
+    /// Time for which an arbiter may be stuck before the process ends itself.
     pub watchdog: Duration,
-    /// The embedded broker, if it is to run.
+    /// Embedded broker, if configured.
     pub broker: Option<BrokerConfig>,
     /// Connection to the broker.
     pub mqtt: MqttConfig,
@@ -41,17 +41,17 @@ pub struct Config {
     pub sensors: Vec<SensorConfig>,
     /// Alerts by thresholds.
     pub alerts: AlertsConfig,
-    /// In the order of the file; no two of one name, nor of one that `alerts` stands for.
+    /// Rules in the order of the file, with unique names, different from those that `alerts` implies.
     pub rules: Vec<Rule>,
-    /// In the order of the file; no two of one name.
+    /// Receivers in the order of the file, with unique names.
     pub receivers: Vec<ReceiverConfig>,
     /// Proof that alarms get through; `None` for none.
     pub heartbeat: Option<HeartbeatConfig>,
     /// Planned work, in the order of the file; no two of one name.
     pub maintenance: Vec<Maintenance>,
-    /// Messages of other shapes, in the order in which they are asked.
+    /// Device tables, in the order in which they are tried.
     pub devices: Vec<DeviceTable>,
-    /// Discovery for Home Assistant; `None` where it is off.
+    /// Home Assistant discovery; `None` if off.
     pub home_assistant: Option<HomeAssistantConfig>,
     /// Database.
     pub storage: StorageConfig,
@@ -62,7 +62,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// What people are to be spared.
+    /// Suppression settings.
     #[must_use]
     pub fn quiet(&self) -> QuietSettings {
         let AlertsConfig { chattering, flood, .. } = self.alerts;
@@ -70,25 +70,25 @@ impl Config {
     }
 }
 
-/// How timestamps are written, and what a zone-less one that comes in means.
+/// Format of written timestamps, and interpretation of zone-less received ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeStyle {
     /// `timestamps = "naive"`: written without a zone, in `zone`.
     pub naive: bool,
-    /// The zone of zone-less timestamps.
+    /// Zone of zone-less timestamps.
     pub zone: chrono_tz::Tz,
 }
 
 impl TimeStyle {
-    /// A timestamp as messages carry it.
+    /// Timestamp in the form of messages.
     #[must_use]
     pub fn write(self, time: DateTime<Utc>) -> String {
         time::on_wire(time, self.naive.then_some(self.zone))
     }
 }
 
-/// Sensors without an interval of their own take turns: one reading each
-/// `sensor_reading_interval`, a `cycle_pause` after the last, and again.
+/// Cycle of sensors without an interval of their own, which take turns: one reading each `sensor_reading_interval`,
+/// a `cycle_pause` after the last, and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FleetConfig {
     /// Time between two sensors' turns.
@@ -97,24 +97,24 @@ pub struct FleetConfig {
     pub cycle_pause: Duration,
 }
 
-/// A sensor that the daemon runs itself.
+/// An own sensor of the daemon.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SensorConfig {
     /// Id of the sensor.
     pub id: SensorId,
     /// Location of the sensor.
     pub location: Location,
-    /// Quantity that it measures.
+    /// Measured quantity.
     pub quantity: Quantity,
-    /// Unit of its values.
+    /// Unit of the values.
     pub unit: Unit,
-    /// `None`: takes its turn in the fleet's cycle.
+    /// Own interval; `None` takes turns in the fleet's cycle.
     pub interval: Option<Duration>,
-    /// Where its values come from.
+    /// Source of the values.
     pub source: Source,
 }
 
-/// Tells sensors apart: an id stands for one sensor of a quantity.
+/// Key of an own sensor: an id may have several quantities.
 pub type SensorKey = (SensorId, Quantity);
 
 impl SensorConfig {
@@ -125,12 +125,12 @@ impl SensorConfig {
     }
 }
 
-/// Where values come from.
+/// Source of a sensor's values.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
-    /// A simulation.
+    /// Simulation.
     Simulated(Simulation),
-    /// A recording.
+    /// Replay of a recording.
     Replay(Replay),
 }
 
@@ -154,17 +154,17 @@ pub struct Simulation {
 pub struct Faults {
     /// One reading far off.
     pub spike: f64,
-    /// The same value for a while.
+    /// Probability of repeating a value for a while.
     pub stuck: f64,
-    /// A slow walk away from the truth.
+    /// Probability of a slow drift away from the truth.
     pub drift: f64,
     /// No reading.
     pub dropout: f64,
-    /// A panic in the sensor's actor.
+    /// Probability of a panic in the sensor's actor.
     pub crash: f64,
 }
 
-/// A CSV file of `timestamp,value` played back.
+/// Replay of a CSV file of `timestamp,value`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Replay {
     /// Path of the file.
@@ -202,7 +202,7 @@ pub struct AlertsConfig {
     pub thresholds: BTreeMap<Quantity, Thresholds>,
     /// Whether readings in a unit that does not convert into that of the limits are not judged.
     pub is_strict: bool,
-    /// `None`: an alarm may chatter as it likes.
+    /// Limits of chattering; `None` allows it.
     pub chattering: Option<Chattering>,
     /// `None`: a flood is not looked for.
     pub flood: Option<FloodLimits>,
@@ -213,7 +213,7 @@ pub struct AlertsConfig {
 pub enum Announce {
     /// Once when raised, once when resolved.
     Transitions,
-    /// At each breaking reading.
+    /// At each violating reading.
     EveryReading,
 }
 
@@ -224,7 +224,7 @@ pub struct Thresholds {
     pub unit: Option<Unit>,
     /// Limits of sensors without limits of their own.
     pub default: Limits,
-    /// Sensors with limits of their own; a limit absent here is taken from `default`.
+    /// Sensors with limits of their own; an absent limit is that of `default`.
     pub sensors: HashMap<SensorId, Limits>,
 }
 
@@ -244,22 +244,22 @@ pub struct StorageConfig {
     pub path: PathBuf,
     /// What a commit survives.
     pub durability: Durability,
-    /// How many rejected messages are kept, and how many refused actions; older messages are only counted.
+    /// Limit of stored rejected messages, and of refused actions; older ones are only counted.
     pub rejected_keep: u64,
-    /// What is deleted when; `None` deletes nothing ever.
+    /// Retention; `None` deletes nothing.
     pub retention: Option<RetentionConfig>,
 }
 
-/// Ages at which what is stored is deleted, counted from its arrival; `None` keeps it for ever.
+/// Ages at which stored data is deleted, counted from its arrival; `None` keeps it for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetentionConfig {
     /// Age of readings.
     pub raw: Option<Duration>,
     /// Age of buckets of a minute.
     pub minute: Option<Duration>,
-    /// Age of buckets of 15 minutes; not less than `minute`.
+    /// Age of buckets of 15 minutes; at least `minute`.
     pub quarter: Option<Duration>,
-    /// Age of buckets of an hour; not less than `quarter`.
+    /// Age of buckets of an hour; at least `quarter`.
     pub hour: Option<Duration>,
     /// Age of alert events and of operators' actions.
     pub alerts: Option<Duration>,

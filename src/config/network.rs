@@ -12,11 +12,11 @@ use super::model::{
 };
 use super::reader::TableReader;
 
-/// The keep-alive travels as whole seconds in 16 bits, and 0 would turn it off.
+/// The keep-alive is sent as whole seconds in 16 bits, and 0 would turn it off.
 const KEEP_ALIVE: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(65_535);
 
-/// The gateway's side. `broker` is the embedded one, if it is to run.
+/// Settings of the gateway. `broker` is the embedded one, if configured.
 pub(super) fn mqtt(mut table: TableReader<'_>, broker: Option<&BrokerConfig>) -> MqttConfig {
     let endpoint = endpoint(&mut table, broker.is_some());
     if endpoint == Some(Endpoint::Embedded) && broker.is_some_and(|it| !it.forward.is_empty()) {
@@ -58,7 +58,7 @@ pub(super) fn mqtt(mut table: TableReader<'_>, broker: Option<&BrokerConfig>) ->
     mqtt
 }
 
-/// Of intake and of publishing: two clients of one id would throw each other out.
+/// Client ids for intake and publishing, which must differ: equal ones would disconnect each other.
 fn client_ids(table: &mut TableReader<'_>) -> (String, String) {
     let intake = table.text("client_id").map_or("vigie", |id| id.value).to_owned();
     let Some(At { value, at }) = table.text("publish_client_id") else {
@@ -72,7 +72,7 @@ fn client_ids(table: &mut TableReader<'_>) -> (String, String) {
     (intake, value.to_owned())
 }
 
-/// What the gateway logs in with: its own for a remote broker, the embedded broker's for that.
+/// Credentials of the gateway: its own at an external broker, or the embedded broker's.
 fn own_or_embedded(
     table: &mut TableReader<'_>,
     endpoint: Option<&Endpoint>,
@@ -117,7 +117,7 @@ fn endpoint(table: &mut TableReader<'_>, has_broker: bool) -> Option<Endpoint> {
     Some(Endpoint::Embedded)
 }
 
-/// Two files that only make sense together, such as a certificate and its key.
+/// Two files that are required together, such as a certificate and its key.
 pub(super) fn pair(
     table: &mut TableReader<'_>,
     first: &'static str,
@@ -188,7 +188,7 @@ fn alert_qos(table: &mut TableReader<'_>) -> u8 {
     }
 }
 
-/// The value of a key that topics begin with; `example` is one.
+/// Topic prefix of a key; `example` is a valid one.
 pub(super) fn topic_prefix(key: &str, example: &str, text: &str) -> Result<String, Mistake> {
     let problem = if text.contains(['+', '#']) {
         "has a wildcard in it"

@@ -1,6 +1,6 @@
 //! From a byte of a text to the line and column a person would look for. Pure.
 
-/// A place in a text: both count from 1, the column in characters.
+/// Place in a text: line and column from 1, the column in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// Line, from 1.
@@ -9,7 +9,7 @@ pub struct Place {
     pub column: usize,
 }
 
-/// Finds places in one text, each in O(log lines).
+/// Finds places in a text, each in O(log lines).
 pub(super) struct Places<'t> {
     text: &'t str,
     /// The byte each line starts at; never empty.
@@ -22,8 +22,7 @@ impl<'t> Places<'t> {
         Self { text, starts: starts.collect() }
     }
 
-    /// The place of the byte at `offset`. Past the end, or after the last line break, that is the
-    /// end of the last line.
+    /// Place of a byte offset. Beyond the end, or after the last line break, it is the end of the last line.
     pub(super) fn of(&self, offset: usize) -> Place {
         let end = self.text.strip_suffix('\n').unwrap_or(self.text).len();
         let offset = offset.min(end);

@@ -1,4 +1,4 @@
-//! What spares people alarms: `suppressed_by` of a rule, `[alerts.chattering]`, `[alerts.flood]`.
+//! Suppression: `suppressed_by` of a rule, `[alerts.chattering]`, `[alerts.flood]`.
 //!
 //! Rules that explain each other in a circle would all be silent, and a name that no rule has explains
 //! nothing: both are found here.
@@ -15,32 +15,32 @@ use crate::alarms::quiet::chatter::Chattering;
 use crate::alarms::quiet::flood::FloodLimits;
 use crate::alarms::rule::{Same, Suppression};
 
-/// How long a raised alarm waits for what may explain it: a gateway's alarm comes within seconds of those
-/// behind it, if its rule waits as long as theirs.
+/// Default wait of a raised alarm for its cause: a gateway's alarm comes within seconds of those behind it, if its
+/// rule has the same delay.
 const WAIT: Duration = Duration::from_secs(30);
 
-/// How long what comes back after its cause may take: a reading a minute is usual.
+/// Default time to recover after the cause: readings usually come each minute.
 const SETTLE: Duration = Duration::from_secs(60);
 
 /// Longer is no wait but an alarm switched off.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 
-/// More than a person keeps in mind.
+/// Limit of causes: more than a person keeps in mind.
 const MOST_CAUSES: usize = 100;
 
 const SAME: [(&str, Same); 3] =
     [("location", Same::Location), ("sensor", Same::Sensor), ("any", Same::Any)];
 
-/// The keys that say more of `suppressed_by`.
+/// Keys that depend on `suppressed_by`.
 const MORE: [&str; 3] = ["same", "suppression_wait", "suppression_settle"];
 
-/// A rule that names others.
+/// A rule that references others.
 pub(super) struct Reference<'a> {
     rule: &'a str,
     causes: Vec<At<&'a str>>,
 }
 
-/// `suppressed_by` and the keys that say more of it.
+/// `suppressed_by` and its dependent keys.
 pub(super) fn suppression<'a>(
     table: &mut TableReader<'a>,
     rule: Option<&'a str>,
@@ -85,8 +85,8 @@ pub(super) fn suppression<'a>(
     Some(Suppression { by, same, wait, settle })
 }
 
-/// Reports names that no rule has, and circles. `names` are those of `[[rules]]`; `is_short_form` knows
-/// those of `[alerts]`.
+/// Reports unknown names, and cycles. `names` are those of `[[rules]]`; `is_short_form` recognises those of
+/// `[alerts]`.
 pub(super) fn check_references(
     inspector: &Inspector<'_>,
     references: &[Reference<'_>],
@@ -123,7 +123,7 @@ pub(super) fn check_references(
     }
 }
 
-/// Whether one gets from a rule to another by way of what suppresses it.
+/// True if a rule depends on another, directly or indirectly.
 fn leads_to(from: &str, to: &str, causes_of: &HashMap<&str, &Vec<At<&str>>>) -> bool {
     let (mut seen, mut left) = (HashSet::from([from]), vec![from]);
     while let Some(rule) = left.pop() {
@@ -136,7 +136,7 @@ fn leads_to(from: &str, to: &str, causes_of: &HashMap<&str, &Vec<At<&str>>>) -> 
     false
 }
 
-/// `[alerts.chattering]`: there, it is looked for.
+/// `[alerts.chattering]`: present, it is enabled.
 pub(super) fn chattering(mut table: TableReader<'_>) -> Chattering {
     let hint =
         "chattering is over within minutes; an alarm that returns each day is another matter";
@@ -151,7 +151,7 @@ pub(super) fn chattering(mut table: TableReader<'_>) -> Chattering {
     }
 }
 
-/// `[alerts.flood]`: there, it is looked for.
+/// `[alerts.flood]`: present, it is enabled.
 pub(super) fn flood(mut table: TableReader<'_>) -> FloodLimits {
     let hint = "a flood is more than a person takes in at once";
     let alarms = count(&mut table, "alarms", 1, 10_000).unwrap_or(10);

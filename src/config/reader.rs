@@ -1,9 +1,8 @@
-//! Takes typed values out of TOML tables and collects every mistake on the way.
+//! Reads typed values from TOML tables and collects all mistakes.
 //!
-//! A section asks its [`TableReader`] for each key it knows, and then calls
-//! [`finish`](TableReader::finish), which reports the keys nobody asked for. A value that can't be
-//! used is reported and read as if it were absent, so one run finds every mistake; what was built
-//! meanwhile is dropped by the caller when anything was reported.
+//! A section requests each key it knows from its [`TableReader`], then calls [`finish`](TableReader::finish), which
+//! reports unknown keys. An invalid value is reported and treated as absent, so that one run finds all mistakes;
+//! the caller discards the result if anything was reported.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -17,10 +16,10 @@ use super::errors::{Mistake, quote};
 use super::inspector::{At, Inspector};
 use super::similar::one_of;
 
-/// Stands in for a table that isn't there: it has no keys.
+/// Placeholder for an absent table, without keys.
 static NO_TABLE: DeValue<'static> = DeValue::Boolean(false);
 
-/// The keys of the top level, for a hint to whoever wrote one below a `[table]`.
+/// Keys of the top level, for a hint when one is written below a `[table]`.
 pub(super) const TOP_LEVEL: [&str; 5] =
     ["language", "timestamps", "timezone", "shutdown_timeout", "watchdog"];
 
@@ -29,14 +28,14 @@ pub(super) struct TableReader<'a> {
     pub(super) inspector: &'a Inspector<'a>,
     /// How errors name the table: `[broker]`.
     name: Cow<'a, str>,
-    // Kept as a value since `DeValue::get` is compiled, and optimised, with the TOML crate; a
-    // look-up in the table itself would be compiled here and cost several times as much in a
-    // development build, which is felt with 100,000 sensors.
+    // Kept as a value because `DeValue::get` is compiled, and optimised, with the TOML crate; a look-up in the
+    // table itself would be compiled here and cost several times as much in a development build, which is
+    // noticeable with 100,000 sensors.
     table: &'a DeValue<'a>,
     at: usize,
-    /// The byte of the file that the document's places count from.
+    /// Byte offset of the document in the file.
     pub(super) base: usize,
-    /// Every key asked for.
+    /// Keys requested so far.
     known: Vec<&'static str>,
     /// Keys that were there and have been reported already.
     refused: Vec<&'static str>,
@@ -66,7 +65,7 @@ impl<'a> TableReader<'a> {
         self.at
     }
 
-    /// Whether the key is there, usable or not.
+    /// True if the key is present, valid or not.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.get(key).is_some()
     }
@@ -80,7 +79,7 @@ impl<'a> TableReader<'a> {
         self.table.get(key).is_some_and(|item| item.get_ref().is_str())
     }
 
-    /// Where a key is that must not be; the caller reports it.
+    /// Position of a forbidden key, if present; the caller reports it.
     pub(super) fn refused(&mut self, key: &'static str) -> Option<usize> {
         let at = self.place_of(key)?;
         self.refused.push(key);
@@ -88,7 +87,7 @@ impl<'a> TableReader<'a> {
         Some(at)
     }
 
-    /// The value of a key, whatever its type. Each key is asked for once.
+    /// Value of a key, of any type. Each key is requested once.
     pub(super) fn item(&mut self, key: &'static str) -> Option<At<&'a DeValue<'a>>> {
         self.known.push(key);
         let found = self.table.get(key)?;
@@ -96,10 +95,9 @@ impl<'a> TableReader<'a> {
         Some(At { at: self.base + found.span().start, value: found.get_ref() })
     }
 
-    /// `value`, or nothing and a finding when the key isn't there. One that is there but unusable
-    /// has been reported.
+    /// Passes `value` on; reports an absent key. A present but invalid one has been reported.
     pub(super) fn require<T>(&self, value: Option<T>, key: &str, hint: &str) -> Option<T> {
-        // What isn't a table has been reported as that.
+        // Anything but a table has been reported as such.
         if value.is_none() && self.table.is_table() && !self.has(key) {
             self.missing(key, hint);
         }
@@ -137,7 +135,7 @@ impl<'a> TableReader<'a> {
         Some(text)
     }
 
-    /// A whole number from 0.
+    /// Non-negative integer.
     pub(super) fn integer(&mut self, key: &'static str) -> Option<At<u64>> {
         let item = self.item(key)?;
         let Some(integer) = item.value.as_integer() else {
@@ -152,7 +150,7 @@ impl<'a> TableReader<'a> {
         Some(At { at: item.at, value })
     }
 
-    /// A finite number, with or without a point.
+    /// Finite number, with or without a decimal point.
     pub(super) fn number(&mut self, key: &'static str) -> Option<At<f64>> {
         let item = self.item(key)?;
         let value: Option<f64> = match item.value {
@@ -178,7 +176,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// A duration above zero.
+    /// Duration above zero.
     pub(super) fn duration(&mut self, key: &'static str) -> Option<At<Duration>> {
         let At { at, value } = self.duration_or_zero(key)?;
         if value.is_zero() {
@@ -188,7 +186,7 @@ impl<'a> TableReader<'a> {
         Some(At { at, value })
     }
 
-    /// A duration, zero included.
+    /// Duration, zero included.
     pub(super) fn duration_or_zero(&mut self, key: &'static str) -> Option<At<Duration>> {
         let At { at, value } = self.item(key)?;
         let Some(text) = value.as_str() else {
@@ -198,7 +196,7 @@ impl<'a> TableReader<'a> {
         Some(At { at, value })
     }
 
-    /// One of a few words.
+    /// One of some words.
     pub(super) fn choice<T: Copy>(
         &mut self,
         key: &'static str,
@@ -235,13 +233,13 @@ impl<'a> TableReader<'a> {
         Some(At { at, value: path })
     }
 
-    /// A table below this one; `name` is its header.
+    /// Nested table; `name` is its header.
     pub(super) fn table(&mut self, key: &'static str, name: &'static str) -> Option<Self> {
         let item = self.item(key)?;
         Some(self.as_table(key, name, item, || header_hint(name)))
     }
 
-    /// A table below this one; when it isn't there, one without keys.
+    /// Nested table; if absent, one without keys.
     pub(super) fn section(&mut self, key: &'static str, name: &'static str) -> Self {
         let absent = At { at: self.at, value: &NO_TABLE };
         self.table(key, name)
@@ -270,7 +268,7 @@ impl<'a> TableReader<'a> {
         })
     }
 
-    /// `item` as a table; when it is something else, that is reported and an empty table returned.
+    /// `item` as a table; anything else is reported, and gives an empty table.
     pub(super) fn as_table(
         &self,
         key: &str,
@@ -303,7 +301,7 @@ impl<'a> TableReader<'a> {
         None
     }
 
-    /// Every key not asked for so far, for tables whose keys are names of the user's own.
+    /// All keys not requested so far, for tables with user-defined keys.
     pub(super) fn rest(&mut self) -> Vec<(At<&'a str>, At<&'a DeValue<'a>>)> {
         let rest = self.unknown();
         self.num_found += rest.len();
@@ -323,7 +321,7 @@ impl<'a> TableReader<'a> {
             .collect()
     }
 
-    /// Reports the keys nobody asked for.
+    /// Reports unknown keys.
     pub(super) fn finish(self) {
         if self.table.as_table().is_none_or(|table| table.len() == self.num_found) {
             return;

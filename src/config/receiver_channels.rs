@@ -1,7 +1,7 @@
-//! The ways a notification goes: `webhook`, `template`, `email`, each with its keys. Those of services are in
+//! Channels of a receiver: `webhook`, `template`, `email`, each with its keys. Those of services are in
 //! `receiver_services`.
 //!
-//! An address may have a token in it, and a header may be one: neither is ever quoted.
+//! An address may contain a token, and a header may be one: neither is ever quoted.
 
 use std::collections::BTreeMap;
 
@@ -19,14 +19,14 @@ use super::receiver_model::{
 use super::receiver_services::Service;
 use super::similar::one_of;
 
-/// A message's frame; what is filled in comes on top.
+/// Limit of a message's frame, without what is inserted.
 const LONGEST_BODY_BYTES: usize = 64 * 1024;
 
 /// Set by the client itself, or by `content_type`.
 const OWN_HEADERS: [&str; 6] =
     ["content-type", "content-length", "host", "transfer-encoding", "connection", "user-agent"];
 
-/// What these say is a secret.
+/// Headers whose values are secrets.
 const SECRET_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "x-api-key"];
 
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +75,7 @@ pub(super) fn http(table: &mut TableReader<'_>) -> Option<HttpConfig> {
     http_at(table, None)
 }
 
-/// A request to an address, which is `usual` where none is given.
+/// Request to an address, by default `usual`.
 fn http_at(table: &mut TableReader<'_>, usual: Option<&str>) -> Option<HttpConfig> {
     let mut url = place(table, &URL);
     if URL.keys.iter().any(|key| table.has(key)) {
@@ -91,16 +91,16 @@ fn http_at(table: &mut TableReader<'_>, usual: Option<&str>) -> Option<HttpConfi
     Some(HttpConfig { url: url?, proxy, headers, ca_file })
 }
 
-/// An address that may be kept elsewhere, being a secret.
+/// A secret address, with its alternative sources.
 struct Place {
-    /// For the address itself, the variable and the file that hold it.
+    /// Keys for the address itself, its variable and its file.
     keys: [&'static str; 3],
-    /// What it is called.
+    /// Name in error messages.
     what: &'static str,
     schemes: &'static [&'static str],
-    /// How it is written.
+    /// Expected form.
     form: &'static str,
-    /// Where a user or password goes.
+    /// Where a user or password belongs.
     secrets: &'static str,
 }
 
@@ -129,7 +129,7 @@ fn place(table: &mut TableReader<'_>, place: &Place) -> Option<UrlSource> {
     kept.map(UrlSource::Kept)
 }
 
-/// A text that is in the file itself or kept elsewhere, by its three keys.
+/// A text in the file itself or elsewhere, by its three keys.
 pub(super) fn plain_or_kept<'a>(
     table: &mut TableReader<'a>,
     keys: [&'static str; 3],
@@ -149,7 +149,7 @@ pub(super) fn plain_or_kept<'a>(
     }
 }
 
-/// Where a secret is kept, of the two places it can be.
+/// Source of a secret: variable or file.
 fn kept(
     table: &TableReader<'_>,
     env: Option<At<&str>>,
@@ -201,7 +201,7 @@ impl Place {
 fn headers(table: &mut TableReader<'_>) -> BTreeMap<String, TextSource> {
     let mut headers = BTreeMap::new();
     if !table.has("headers") {
-        // Known all the same, for hints.
+        // Known, for hints.
         table.item("headers");
         return headers;
     }
@@ -280,7 +280,7 @@ fn template(table: &mut TableReader<'_>) -> Option<TemplateConfig> {
     Some(TemplateConfig { method, content_type, body })
 }
 
-/// Each word in braces that stands for nothing. Braces around anything else are JSON's.
+/// Each unknown placeholder in braces. Braces around anything but a word are JSON's.
 fn mistakes_in_placeholders(body: &str) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     for (at, _) in body.match_indices('{') {

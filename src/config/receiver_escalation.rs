@@ -1,4 +1,4 @@
-//! `escalate_after`, `escalate_to` and `only_escalated`: who is told of alarms that nobody acknowledges.
+//! `escalate_after`, `escalate_to` and `only_escalated`: escalation of unacknowledged alarms.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -26,12 +26,12 @@ pub(super) fn escalation(table: &mut TableReader<'_>) -> Option<EscalationConfig
     Some(EscalationConfig { after: after?, to: to?.into() })
 }
 
-/// Where tables say what concerns others, to be checked once all have been read.
+/// References between receivers, to be checked after all tables are read.
 #[derive(Default)]
 pub(super) struct Escalations<'a> {
-    /// Name of a receiver, and the place where it says to whom it escalates.
+    /// Name of a receiver, and the position of its escalation target.
     to: Vec<(&'a str, usize)>,
-    /// Name of a receiver, and the place where it says that it is told of nothing else.
+    /// Name of a receiver, and the position of its `only_escalated`.
     only: Vec<(&'a str, usize)>,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Escalations<'a> {
         self.only.extend(table.place_of("only_escalated").map(|at| (name, at)));
     }
 
-    /// `names` has those of receivers that can't be used as well.
+    /// `names` includes invalid receivers.
     pub(super) fn check(
         &self,
         root: &TableReader<'_>,

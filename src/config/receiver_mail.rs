@@ -1,4 +1,4 @@
-//! The keys of a receiver that is told by mail.
+//! Keys of a receiver by mail.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,7 +8,7 @@ use super::model::Login;
 use super::reader::TableReader;
 use super::receiver_model::{EmailConfig, MailTls};
 
-/// A mail is one message: to tell a hundred people, tell a mailing list.
+/// A mail is one message; for a hundred people, use a mailing list.
 const MOST_ADDRESSES: usize = 50;
 
 pub(super) fn email(
@@ -69,7 +69,7 @@ fn host(text: &str) -> Result<String, Mistake> {
     Ok(text.to_owned())
 }
 
-/// What EHLO may say (RFC 5321, 4.1.1.1): a name, or an address in brackets.
+/// EHLO argument (RFC 5321, 4.1.1.1): a name, or an address in brackets.
 fn own_name(text: &str) -> Result<String, Mistake> {
     let inside = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     let is_fit = match inside {

@@ -1,4 +1,4 @@
-//! `[[receivers]]`, valid: who is told of which alarms, how and when.
+//! Model of `[[receivers]]`: alarms, channel and timing of each.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::model::{Login, Secret, SecretSource};
 use crate::domain::Priority;
 
-/// What a template's body may have in it.
+/// Placeholders of a template's body.
 pub const PLACEHOLDERS: [&str; 11] = [
     "{subject}",
     "{text}",
@@ -165,7 +165,7 @@ pub struct HttpConfig {
 }
 
 impl HttpConfig {
-    /// Places of the secrets it will need.
+    /// Sources of its secrets.
     fn secrets(&self) -> impl Iterator<Item = &SecretSource> {
         let places = [Some(&self.url), self.proxy.as_ref()].into_iter().flatten();
         let places = places.filter_map(|place| match place {
@@ -176,7 +176,7 @@ impl HttpConfig {
     }
 }
 
-/// An `http://` or `https://` address. It may have a token in it, so it never prints.
+/// An `http://` or `https://` address. It may contain a token, so it never prints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UrlSource {
     /// In the configuration itself.
@@ -187,7 +187,7 @@ pub enum UrlSource {
 
 impl UrlSource {
     /// # Errors
-    /// When it is kept elsewhere and can't be read there.
+    /// If its source can't be read.
     pub fn read(&self) -> Result<Secret, String> {
         match self {
             Self::Plain(url) => Ok(url.clone()),
@@ -196,7 +196,7 @@ impl UrlSource {
     }
 }
 
-/// A text that may be a secret, so it never prints: what a header says, or the name of a topic.
+/// A text that may be a secret, so it never prints: a header's value, or the name of a topic.
 #[derive(Clone, PartialEq, Eq)]
 pub enum TextSource {
     /// In the configuration itself.
@@ -220,7 +220,7 @@ impl TextSource {
     }
 
     /// # Errors
-    /// When it is kept elsewhere and can't be read there.
+    /// If its source can't be read.
     pub fn read(&self) -> Result<Secret, String> {
         match self {
             Self::Plain(text) => Ok(Secret::new(text.clone())),
@@ -229,7 +229,7 @@ impl TextSource {
     }
 }
 
-/// A service that has a format of its own, and what it takes besides an address.
+/// A service with a built-in format, and its settings besides an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServiceConfig {
     /// A topic of an ntfy server.
@@ -237,11 +237,11 @@ pub enum ServiceConfig {
         /// Name of the topic, which on a public server is as good as a password.
         topic: TextSource,
     },
-    /// An incoming webhook of Slack's.
+    /// An incoming webhook of Slack.
     Slack,
-    /// A webhook of a Workflow of Microsoft Teams.
+    /// A Workflow webhook of Microsoft Teams.
     Teams,
-    /// A chat with a bot of Telegram's.
+    /// A chat with a Telegram bot.
     Telegram {
         /// Token of the bot.
         token: SecretSource,
@@ -252,13 +252,13 @@ pub enum ServiceConfig {
     },
     /// The second version of Alertmanager's API.
     Alertmanager {
-        /// Time for which an active alarm holds there unless it is repeated.
+        /// Time after which an active alarm ends there unless it is repeated.
         holds_for: Duration,
     },
 }
 
 impl ServiceConfig {
-    /// As it is written in the configuration.
+    /// Name in the configuration.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -270,10 +270,10 @@ impl ServiceConfig {
         }
     }
 
-    /// The topic or token it needs besides what the request has; empty for a service without.
+    /// Secret topic or token besides the request's secrets; empty for a service without.
     ///
     /// # Errors
-    /// When it is kept elsewhere and can't be read there.
+    /// If its source can't be read.
     pub fn read_secret(&self) -> Result<Secret, String> {
         match self {
             Self::Ntfy { topic } => topic.read().map_err(|why| format!("its topic: {why}")),
@@ -282,7 +282,7 @@ impl ServiceConfig {
         }
     }
 
-    /// Place of the secret it needs besides those of the request.
+    /// Source of the secret besides those of the request.
     const fn secret(&self) -> Option<&SecretSource> {
         match self {
             Self::Ntfy { topic } => topic.kept(),
@@ -292,7 +292,7 @@ impl ServiceConfig {
     }
 }
 
-/// A chat of Telegram's.
+/// A Telegram chat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TelegramChat {
     /// Its number, below zero for a group.
@@ -308,12 +308,12 @@ pub struct TemplateConfig {
     pub method: Method,
     /// Value of the `Content-Type` header.
     pub content_type: String,
-    /// With some of [`PLACEHOLDERS`] in it.
+    /// Body with some of [`PLACEHOLDERS`].
     pub body: String,
 }
 
 impl TemplateConfig {
-    /// How what is filled in must be written.
+    /// Format of the body, which decides how values are escaped.
     #[must_use]
     pub fn format(&self) -> BodyFormat {
         let kind = self.content_type.split(';').next().unwrap_or_default().trim();
@@ -334,14 +334,14 @@ pub enum Method {
     Put,
 }
 
-/// What the body of a template is.
+/// Format of a template's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyFormat {
     /// JSON: inserted texts are escaped.
     Json,
-    /// As a web page's form is sent.
+    /// Form data (`application/x-www-form-urlencoded`).
     Form,
-    /// Plain text: inserted texts stand as they are.
+    /// Plain text: values are inserted unchanged.
     Plain,
 }
 
@@ -356,13 +356,13 @@ pub struct EmailConfig {
     pub tls: MailTls,
     /// Account at the server.
     pub credentials: Option<Login>,
-    /// What EHLO says; `None` for the machine's full name, or its address.
+    /// EHLO argument; `None` for the machine's full name, or its address.
     pub hello: Option<String>,
     /// PEM file of the authority that signs the server's certificate; `None` for the system's.
     pub ca_file: Option<PathBuf>,
-    /// `name@host` or `Name <name@host>`, as are those in `to`.
+    /// `name@host` or `Name <name@host>`, as in `to`.
     pub from: String,
-    /// At least one.
+    /// Recipients; at least one.
     pub to: Vec<String>,
 }
 

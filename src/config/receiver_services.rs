@@ -17,10 +17,10 @@ use super::receiver_model::{ServiceConfig, TelegramChat, TextSource, UrlSource};
 /// ntfy's own bound.
 const LONGEST_TOPIC: usize = 64;
 
-/// Set to what follows from `repeat_interval` once that has been read.
+/// Replaced by the value derived from `repeat_interval` once that has been read.
 const HOLDS_FOR: Duration = Duration::ZERO;
 
-/// A service with a ready format.
+/// A service with a built-in format.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Service {
     Ntfy,
@@ -31,7 +31,7 @@ pub(super) enum Service {
 }
 
 impl Service {
-    /// Its public address, where it has one.
+    /// Public address of the service, if it has one.
     pub(super) const fn usual_url(self) -> Option<&'static str> {
         match self {
             Self::Ntfy => Some("https://ntfy.sh"),
@@ -40,7 +40,7 @@ impl Service {
         }
     }
 
-    /// Its keys besides those of the request, which goes to `url`.
+    /// Keys of the service besides those of the request, which goes to `url`.
     pub(super) fn read(
         self,
         table: &mut TableReader<'_>,
@@ -63,7 +63,7 @@ impl Service {
     }
 }
 
-/// A message with its topic goes to the server's own address; that of a topic would show the JSON to people.
+/// A message with its topic must be sent to the server's root; the topic's address would show the JSON as text.
 fn check_ntfy_url(table: &TableReader<'_>, url: Option<&UrlSource>) {
     let Some(UrlSource::Plain(url)) = url else { return };
     let Ok(url) = Url::parse(url.reveal()) else { return };

@@ -1,5 +1,5 @@
-//! `[[receivers]]`: who is told of alarms beside the broker, of which, and how they are gathered. The
-//! way a notification goes is read in `receiver_channels`.
+//! `[[receivers]]`: receivers of notifications, with their alarms and grouping. Channels are read in
+//! `receiver_channels`.
 //!
 //! Nothing here reads a secret, and nothing is quoted that could be one.
 
@@ -20,13 +20,13 @@ use super::rules::name_of;
 use super::similar::one_of;
 use crate::domain::Priority;
 
-/// Each has an actor and a thread of its own.
+/// Each has an actor and a thread.
 const MOST_RECEIVERS: usize = 50;
 
 /// Longer is no wait but a receiver switched off.
 const LONGEST_WAIT: Duration = Duration::from_secs(30 * 86_400);
 
-/// More make a message that no one reads and many servers refuse: each is some 700 bytes of JSON.
+/// More alarms make a message that no one reads and many servers refuse: each is about 700 bytes of JSON.
 const MOST_ALERTS: u64 = 1_000;
 
 const PRIORITIES: [(&str, Priority); 4] = [
@@ -64,21 +64,21 @@ pub(super) fn receivers(root: &mut TableReader<'_>) -> Vec<ReceiverConfig> {
     receivers
 }
 
-/// When a receiver is notified, where the file does not say.
+/// Default waits of a notification.
 struct UsualWaits {
     group_wait: Duration,
     group_interval: Duration,
     repeat_interval: Duration,
 }
 
-/// Of people, who are to be disturbed seldom.
+/// For people, who should rarely be disturbed.
 const PEOPLE: UsualWaits = UsualWaits {
     group_wait: Duration::from_secs(30),
     group_interval: Duration::from_secs(5 * 60),
     repeat_interval: Duration::from_secs(4 * 3600),
 };
 
-/// Of Alertmanager, which groups, waits and repeats by itself, and ends an alarm that it is not told of again.
+/// For Alertmanager, which groups, waits and repeats itself, and ends an alarm that is not repeated.
 const ALERTMANAGER: UsualWaits = UsualWaits {
     group_wait: Duration::ZERO,
     group_interval: Duration::from_secs(1),
@@ -100,7 +100,7 @@ fn receiver(mut table: TableReader<'_>, name: Option<&str>) -> Option<ReceiverCo
     let group_by =
         words(&mut table, "group_by", &LABELS).unwrap_or_else(|| vec![GroupLabel::Location]);
     let hint = "to tell nobody, take the receiver out of the file";
-    // Zero: news is told at once.
+    // Zero: sent at once.
     let group_wait = table.duration_or_zero("group_wait");
     let group_wait = group_wait
         .and_then(|given| not_longer(&mut table, "group_wait", given, (LONGEST_WAIT, hint)))
@@ -135,7 +135,7 @@ fn receiver(mut table: TableReader<'_>, name: Option<&str>) -> Option<ReceiverCo
     })
 }
 
-/// Four times what lies between two repetitions, as Prometheus does it, and time for a try that fails.
+/// Four times the interval between two repetitions, as in Prometheus, plus time for a failed attempt.
 fn holds_until_repeated(repeat: Duration) -> Duration {
     (repeat * 4).max(Duration::from_secs(90))
 }
@@ -144,7 +144,7 @@ fn name<'a>(table: &mut TableReader<'a>) -> Option<At<&'a str>> {
     name_of(table, "a receiver", "name the receiver: name = \"on-call\"", "make it shorter")
 }
 
-/// What was told to whom is kept by name. `names` are those so far, with their places.
+/// Reports a duplicate name, under which state is stored. `names` are those so far, with their positions.
 fn report_if_taken<'a>(
     table: &TableReader<'_>,
     name: At<&'a str>,
@@ -169,7 +169,7 @@ fn max_alerts(table: &mut TableReader<'_>) -> usize {
     usize::try_from(value).unwrap_or(default)
 }
 
-/// A list of a few words; `None` when it isn't there.
+/// A list of some words; `None` if absent.
 fn words<T: Copy + PartialEq>(
     table: &mut TableReader<'_>,
     key: &'static str,

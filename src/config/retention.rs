@@ -1,4 +1,4 @@
-//! `[storage.retention]`: how long readings, their buckets and alerts are kept, and how large the file may become.
+//! `[storage.retention]`: retention of readings, buckets and alerts, and the size limit.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Rows are needed until their hour is summed up.
 const SHORTEST: Duration = Duration::from_secs(2 * 3600);
 
-/// A receiver of notifications may be away for some days.
+/// Minimum: a receiver of notifications may be unreachable for some days.
 const SHORTEST_ALERTS: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// What is written in a day before any of it may be deleted, of a small fleet.
+/// Minimum: what a small fleet writes in a day, before any of it may be deleted.
 const SMALLEST_BYTES: u64 = 64_000_000;
 
 const SIZES: [(&str, u64); 8] = [
@@ -59,7 +59,7 @@ fn checked<T>(
     read.map_err(|mistake| table.wrong(at, mistake.what, mistake.hint)).ok()
 }
 
-/// What can't be meant.
+/// Reports contradictory settings.
 fn check(table: &TableReader<'_>, retention: &RetentionConfig) {
     let RetentionConfig { raw, minute, quarter, hour, alerts, max_size } = *retention;
     let wrong = |key: &str, what: &str, hint: &str| {

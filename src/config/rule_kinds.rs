@@ -1,7 +1,7 @@
-//! `kind` of a rule: what breaks it, with the keys of that kind.
+//! `kind` of a rule: its condition, with the keys of that kind.
 //!
-//! Each kind takes its own keys: one of another kind is a mistake that says whose it is, since a
-//! limit that is silently not looked at is an alarm that silently doesn't come.
+//! Each kind has its own keys. A key of another kind is a mistake that names its kind, since a silently ignored
+//! limit is an alarm that silently doesn't come.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::alarms::expression::{Expression, ExpressionError};
 use crate::alarms::rule::Kind;
 use crate::domain::SensorId;
 
-/// The readings of a window are kept in memory, for each sensor of the rule.
+/// A window's readings are kept in memory, for each sensor of the rule.
 const LONGEST_WINDOW: Duration = Duration::from_secs(86_400);
 
-/// A kind by name alone.
+/// Name of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Word {
     High,
@@ -210,7 +210,7 @@ fn not_negative(table: &mut TableReader<'_>, key: &'static str, hint: &str) -> O
     only_if(table, key, number, |value| value >= 0.0, "below 0", hint)
 }
 
-/// `number` if it is fit; otherwise what it is instead is reported.
+/// `number` if valid; otherwise it is reported.
 fn only_if(
     table: &TableReader<'_>,
     key: &str,
@@ -233,7 +233,7 @@ fn window(table: &mut TableReader<'_>, missing: &str) -> Option<Duration> {
     table.require(window, "window", missing)
 }
 
-/// A duration above zero, at most `longest`; `hint` is for one that is longer.
+/// Duration above zero, at most `longest`; `hint` is for a longer one.
 pub(super) fn duration_up_to(
     table: &mut TableReader<'_>,
     key: &'static str,
@@ -244,7 +244,7 @@ pub(super) fn duration_up_to(
     not_longer(table, key, given, (longest, hint))
 }
 
-/// The duration, unless it is longer than that; the hint says what else to do.
+/// Duration, unless it exceeds the limit; the hint names the alternative.
 pub(super) fn not_longer(
     table: &mut TableReader<'_>,
     key: &'static str,

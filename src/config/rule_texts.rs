@@ -1,7 +1,6 @@
 //! The texts of a rule: patterns of sensors and locations, the message with its placeholders.
 //!
-//! A pattern that can match nothing and a placeholder that stands for nothing are found here, not
-//! in the night the alarm comes.
+//! A pattern that can't match and an unknown placeholder are reported here, not in the night of the alarm.
 
 use std::sync::Arc;
 
@@ -12,26 +11,26 @@ use super::reader::TableReader;
 use super::similar::one_of;
 use crate::domain::glob;
 
-/// Each new sensor is matched against every pattern: a list of a site's rooms, not of its sensors.
+/// Limit of patterns: each new sensor is matched against all. Enough for the rooms of a site, not for its sensors.
 const MOST_PATTERNS: usize = 1_000;
 
 /// No id is longer.
 const LONGEST_PATTERN_BYTES: usize = 256;
 
-/// It is sent and stored with each event, and read on a telephone.
+/// It is sent and stored with each event, and read on a phone.
 const LONGEST_MESSAGE_BYTES: usize = 1_024;
 
-/// Longer than the addresses that browsers and chat programs pass on whole.
+/// Longest address that browsers and chat programs pass on unchanged.
 pub(super) const LONGEST_RUNBOOK_BYTES: usize = 2_048;
 
-/// Far more than a person understands, and little for each reading to be judged by.
+/// Far more than a person understands, and little to evaluate per reading.
 pub(super) const LONGEST_EXPRESSION_BYTES: usize = 4_096;
 
-/// What a message can have in it.
+/// Placeholders of a message.
 const PLACEHOLDERS: [&str; 7] =
     ["{value}", "{unit}", "{limit}", "{sensor}", "{location}", "{quantity}", "{rule}"];
 
-/// A list of patterns; an absent one is empty. `example` is for whoever writes something else.
+/// List of patterns; empty if absent. `example` is for the hint.
 pub(super) fn patterns(
     table: &mut TableReader<'_>,
     key: &'static str,
@@ -79,7 +78,7 @@ fn pattern(text: &str, key: &str) -> Result<Arc<str>, Mistake> {
         let what = format!("a pattern in `{key}` has a control character in it");
         return mistake(what, "keep to one line of plain text");
     }
-    // Ranges are for naming sensors; as a pattern this one would match none of those it names.
+    // Ranges are for naming sensors; as a pattern this one would match none of them.
     if matches!(Names::parse(named), Ok(Names::Many { .. })) {
         let what = format!("{} is a range, not a pattern", quote(text));
         return mistake(what, "let `*` stand for any characters and `?` for one");
@@ -96,7 +95,7 @@ pub(super) fn message(table: &mut TableReader<'_>) -> Option<Arc<str>> {
     Some(message.value.into())
 }
 
-/// Each word in braces that stands for nothing, and the first brace that has no other.
+/// Each unknown placeholder in braces, and the first unmatched brace.
 fn mistakes_in_placeholders(text: &str) -> Vec<Mistake> {
     const HINT: &str = "braces are for placeholders only: {value}{unit}";
     let mut mistakes = Vec::new();
@@ -122,7 +121,7 @@ fn mistakes_in_placeholders(text: &str) -> Vec<Mistake> {
     mistakes
 }
 
-/// Text on one line that is not empty and at most so long.
+/// Single-line text, not empty, with a length limit.
 pub(super) fn text_up_to<'a>(
     table: &mut TableReader<'a>,
     key: &'static str,

@@ -1,9 +1,8 @@
-//! `[[rules]]`: what an operator wants to be told of, beyond the limits of `[alerts]`.
+//! `[[rules]]`: alarm rules beyond the limits of `[alerts]`.
 //!
-//! A name stands for one rule: what is stored, acknowledged and shelved goes by it. So none is given
-//! twice, and none is that of a rule which `[alerts.temperature]` stands for. What breaks a rule is
-//! read in `rule_kinds`, patterns and messages in `rule_texts`. Nothing here judges a reading, and no
-//! expression is understood here: it stays text.
+//! A name identifies one rule: stored state, acknowledgement and shelving use it. So names are unique, also among
+//! rules that `[alerts.temperature]` implies. Conditions are read in `rule_kinds`, patterns and messages in
+//! `rule_texts`. Never: judges a reading or evaluates an expression, which stays text.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,14 +19,14 @@ use super::units::limit_unit;
 use crate::alarms::rule::{Kind, Priority, Rule, Selection, Timing};
 use crate::domain::{Quantity, Unit};
 
-/// Each reading is judged by every rule that holds for its sensor, and a control room has no more
-/// alarms than this to look after: more are taken for a slip of whatever wrote the file.
+/// Limit of rules. Each reading is judged by every rule of its sensor, and a control room handles no more: a higher
+/// number is taken for a mistake of a generator.
 pub(super) const MOST_RULES: usize = 10_000;
 
-/// Names are shown in columns and are part of what is stored with each event.
+/// Names are shown in columns and stored with each event.
 const LONGEST_NAME_BYTES: usize = 64;
 
-/// Longer is no delay but an alarm switched off, which has ways of its own.
+/// A longer delay is a disabled alarm, for which there are other means.
 pub(super) const LONGEST_DELAY: Duration = Duration::from_secs(30 * 86_400);
 
 const PRIORITIES: [(&str, Priority); 4] = [
@@ -60,8 +59,7 @@ pub(super) fn rules(root: &mut TableReader<'_>, alerts: &AlertsConfig) -> Vec<Ru
     rules
 }
 
-/// The rule of one table, but for its name, which has been read. What it says of other rules goes to
-/// `references`.
+/// Rule of one table, but for its name, which has been read. References to other rules go to `references`.
 fn rule<'a>(
     mut table: TableReader<'a>,
     name: Option<&'a str>,
@@ -102,7 +100,7 @@ fn name<'a>(table: &mut TableReader<'a>) -> Option<At<&'a str>> {
     name_of(table, "a rule", hint, "say the rest in `message`")
 }
 
-/// The name of something that is told of by it.
+/// Name of a rule, receiver or other subject of notifications.
 pub(super) fn name_of<'a>(
     table: &mut TableReader<'a>,
     what: &str,
@@ -125,7 +123,7 @@ pub(super) fn name_of<'a>(
     Some(name)
 }
 
-/// Reports a name that another rule has. `names` are those so far, with their places.
+/// Reports a duplicate name. `names` are those so far, with their positions.
 fn report_if_taken<'a>(
     table: &TableReader<'_>,
     name: At<&'a str>,
@@ -153,7 +151,7 @@ fn short_form_quantity(name: &str, alerts: &AlertsConfig) -> Option<Quantity> {
     alerts.thresholds.contains_key(&quantity).then_some(quantity)
 }
 
-/// The quantity, or the default one; `None` when what is given can't be used.
+/// Quantity, or the default; `None` if invalid.
 pub(super) fn quantity_of(table: &mut TableReader<'_>) -> Option<Quantity> {
     match table.string("quantity") {
         Some(name) => table.inspector.check(name.at, quantity(name.value)),

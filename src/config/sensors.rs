@@ -11,7 +11,7 @@ use super::reader::TableReader;
 use super::source::{SourceFor, source};
 use crate::domain::{Location, Quantity, SensorId, Unit};
 
-/// More sensors than this in one file are taken for a slip in a range.
+/// Limit of sensors in a file: a higher number is taken for a mistake in a range.
 pub(super) const MOST_SENSORS: u64 = 1_000_000;
 
 pub(super) fn fleet(mut table: TableReader<'_>) -> FleetConfig {
@@ -24,7 +24,7 @@ pub(super) fn fleet(mut table: TableReader<'_>) -> FleetConfig {
     fleet
 }
 
-/// The sensors of the `[[sensors]]` tables read so far, each range expanded, in their order.
+/// Sensors of the `[[sensors]]` tables read so far, with ranges expanded, in order.
 #[derive(Default)]
 pub(super) struct SensorList {
     sensors: Vec<SensorConfig>,
@@ -34,7 +34,7 @@ pub(super) struct SensorList {
 /// One `[[sensors]]` table that could be used.
 struct Defined {
     id_at: usize,
-    /// Of its last sensor in the list.
+    /// Index of its last sensor in the list.
     last_index: usize,
 }
 
@@ -50,7 +50,7 @@ impl SensorList {
         }
     }
 
-    /// The list, after a look at what shows only in all of it.
+    /// The list, after checks that need all of it.
     pub(super) fn checked(
         self,
         inspector: &Inspector<'_>,
@@ -65,7 +65,7 @@ impl SensorList {
 
     fn report_ids_that_are_no_topic_level(&self, inspector: &Inspector<'_>) {
         for Defined { id_at, last_index } in &self.tables {
-            // What a range adds is digits, so one of its ids speaks for all.
+            // A range only adds digits, so one of its ids stands for all.
             let id = self.sensors[*last_index].id.as_str();
             if id.contains(['/', '+', '#']) {
                 let mistake = Mistake::new(
@@ -81,8 +81,8 @@ impl SensorList {
     fn report_duplicates(&self, inspector: &Inspector<'_>) {
         let Self { sensors, tables } = self;
         let key = |index: usize| (sensors[index].id.as_str(), sensors[index].quantity.as_str());
-        // A stable sort: of two equal sensors the one defined first comes first. It also takes one
-        // pass over a list in order, which a large fleet's mostly is.
+        // A stable sort: of two equal sensors the first one defined comes first. It takes one pass over a sorted
+        // list, which a large fleet's mostly is.
         let mut order: Vec<usize> = (0..sensors.len()).collect();
         order.sort_by(|a, b| key(*a).cmp(&key(*b)));
         let table_of = |index| tables.partition_point(|table| table.last_index < index);
@@ -114,8 +114,7 @@ fn too_many() -> Mistake {
     )
 }
 
-/// Reads one table into as many sensors as its id stands for; returns where the id is, unless it
-/// can't be used.
+/// Reads one table into the sensors of its id; returns the position of the id, unless it is invalid.
 fn sensor(mut table: TableReader<'_>, sensors: &mut Vec<SensorConfig>) -> Option<usize> {
     let id = table.string("id");
     let id = table.require(id, "id", "name the sensor: id = \"TEMP_001\"");
@@ -149,8 +148,8 @@ fn sensor(mut table: TableReader<'_>, sensors: &mut Vec<SensorConfig>) -> Option
     Some(id_at)
 }
 
-/// The quantity, or the default one; `None` when what is given can't be used. `last` is the one of
-/// the sensor before: mostly it is the same again, and is then shared.
+/// Quantity, or the default; `None` if invalid. `last` is the previous sensor's: mostly it is equal, and is then
+/// shared.
 fn quantity_of(table: &mut TableReader<'_>, last: Option<&Quantity>) -> Option<Quantity> {
     match table.string("quantity") {
         Some(name) => match last {
@@ -161,7 +160,7 @@ fn quantity_of(table: &mut TableReader<'_>, last: Option<&Quantity>) -> Option<Q
     }
 }
 
-/// The ids a text stands for, at most `room` of them.
+/// Ids of a text, at most `room` of them.
 fn names(text: &str, room: u64) -> Result<Names<'_>, Mistake> {
     let names = Names::parse(text)?;
     if names.count() > room { Err(too_many()) } else { Ok(names) }

@@ -1,6 +1,6 @@
-//! What a misspelt word was probably meant to be. Pure.
+//! Suggestions for misspelt words. Pure.
 
-/// The hint for a word that is none of `known`.
+/// Hint for a word that is none of `known`.
 pub(super) fn one_of<'k>(word: &str, known: impl Iterator<Item = &'k str> + Clone) -> String {
     if let Some(meant) = closest(word, known.clone()) {
         return format!("did you mean `{meant}`?");
@@ -13,7 +13,7 @@ pub(super) fn one_of<'k>(word: &str, known: impl Iterator<Item = &'k str> + Clon
     }
 }
 
-/// The word that was probably meant: few letters away, or one that contains what was written.
+/// Most similar word: few letters differ, or it contains what was written.
 pub(super) fn closest<'k>(
     word: &str,
     mut known: impl Iterator<Item = &'k str> + Clone,

@@ -1,11 +1,11 @@
-//! `source` of a sensor: where its readings come from.
+//! `source` of a sensor: the origin of its readings.
 
 use super::inspector::At;
 use super::model::{Faults, Replay, ReplayTimes, Simulation, Source, Speed};
 use super::reader::TableReader;
 use crate::domain::{Fnv1a, SensorId};
 
-/// A source before it is known which sensor it is for.
+/// A source, before its sensor is known.
 pub(super) enum SourceFor {
     /// Without a seed, each sensor has its own.
     Simulated(Simulation, Option<u64>),
@@ -13,7 +13,7 @@ pub(super) enum SourceFor {
 }
 
 impl SourceFor {
-    /// In place of one that has been reported.
+    /// Placeholder for an invalid one, which has been reported.
     pub(super) const UNREADABLE: Self = Self::Simulated(
         Simulation {
             mean: 0.0,

@@ -1,4 +1,4 @@
-//! `[storage]` and `[log]`: what is kept on disk, and what is written for people.
+//! `[storage]` and `[log]`: what is stored on disk, and what is logged.
 
 use log::LevelFilter;
 

@@ -1,8 +1,8 @@
-//! What the tests of the sections share.
+//! Common parts of the sections' tests.
 
 use super::{Config, parse};
 
-/// What is said of a text that is refused, each error as `line: what`.
+/// Errors of an invalid text, each as `line: what`.
 pub(super) fn said(text: &str) -> Vec<String> {
     let errors = parse(text, "test.toml").unwrap_err();
     let errors = errors.as_slice().iter();

@@ -1,11 +1,11 @@
-//! `unit` of limits: one that is known, and that measures what the quantity is.
+//! `unit` of limits: must be known, and of the quantity's dimension.
 
 use super::errors::quote;
 use super::reader::TableReader;
 use crate::domain::unit::{convert, known, quantity_default};
 use crate::domain::{Conversion, Quantity, Unit};
 
-/// The unit of the limits of a quantity; `None` for the quantity's own, and for what was reported.
+/// Unit of the limits of a quantity; `None` for the quantity's default, or after a reported mistake.
 pub(super) fn limit_unit(table: &mut TableReader<'_>, quantity: Option<&Quantity>) -> Option<Unit> {
     let unit = table.string("unit")?;
     let own = quantity.and_then(|quantity| quantity_default(quantity.as_str()));

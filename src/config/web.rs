@@ -1,4 +1,4 @@
-//! `[web]`: where the page and the API listen beside their Unix socket, and whom they let in.
+//! `[web]`: addresses of the page and the API beside their Unix socket, and their access.
 
 use std::net::IpAddr;
 
@@ -15,7 +15,7 @@ use super::web_users::users;
 /// The port in hints.
 const PORT: u16 = 8420;
 
-/// More series one by one are more than a scrape should carry: each is some 300 bytes of text.
+/// Limit of series listed in a scrape: each is about 300 bytes of text.
 const MOST_METRICS_SENSORS: u64 = 10_000;
 
 /// Keys that have no use unless it listens by TCP.
@@ -30,7 +30,7 @@ const FOR_LISTEN: [&str; 8] = [
     "metrics_sensors",
 ];
 
-/// Keys that let in only those who are known.
+/// Keys that restrict access.
 const FOR_ACCESS: [&str; 4] = ["token", "token_file", "token_env", "users"];
 
 pub(super) fn web(mut table: TableReader<'_>) -> WebConfig {

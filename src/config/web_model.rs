@@ -1,4 +1,4 @@
-//! A valid configuration's part on the page and the API: where they listen, and who may do what there.
+//! Model of the configuration: addresses, accounts and rights of the page and the API.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use super::connection_model::{Secret, SecretSource, ServerTls};
 /// The page and the API. Not loopback implies a token or users.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WebConfig {
-    /// `None`: on its Unix socket alone. Port 0 takes a free one.
+    /// Address; `None` for the Unix socket only. Port 0 takes a free port.
     pub listen: Option<SocketAddr>,
     /// Bearer token with full rights.
     pub token: Option<SecretSource>,
@@ -22,12 +22,12 @@ pub struct WebConfig {
     pub metrics_sensors: usize,
 }
 
-/// An account of a person.
+/// Account of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebUser {
-    /// Name at the login, and of the operator in what is recorded of actions.
+    /// Login name, also the operator's name in recorded actions.
     pub name: Arc<str>,
-    /// Argon2 hash in PHC notation. A secret: whoever has it can guess at the password.
+    /// Argon2 hash in PHC notation. A secret, since passwords can be guessed with it.
     pub password_hash: Secret,
     /// Rights of the account.
     pub role: Role,
@@ -43,11 +43,11 @@ pub enum Role {
 }
 
 impl Role {
-    /// Roles by their words in the configuration and the API.
+    /// Roles by their names in the configuration and the API.
     pub const WORDS: [(&'static str, Self); 2] =
         [("viewer", Self::Viewer), ("operator", Self::Operator)];
 
-    /// The role as it stands in the configuration and the API.
+    /// Name of the role in the configuration and the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

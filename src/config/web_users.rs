@@ -1,6 +1,6 @@
-//! `[[web.users]]`: who may log in, with which role.
+//! `[[web.users]]`: accounts of the page, with their roles.
 //!
-//! A password never stands in the file, only its Argon2 hash; an error quotes neither.
+//! The file has the Argon2 hash of a password, never the password; an error quotes neither.
 
 use std::collections::HashMap;
 
@@ -14,11 +14,11 @@ use super::reader::TableReader;
 use super::web_model::{Role, WebUser};
 use crate::domain::Operator;
 
-/// Most memory that checking a password may take, in KiB: 256 MiB, 13 times Argon2's default. One is checked at a
+/// Limit of the memory for checking a password, in KiB: 256 MiB, 13 times Argon2's default. One is checked at a
 /// time, in this process.
 const MOST_MEMORY_KIB: u32 = 256 * 1024;
 
-/// Most passes over that memory, 8 times Argon2's default: a login stays a matter of seconds.
+/// Limit of passes over that memory, 8 times Argon2's default: a login takes seconds at most.
 const MOST_PASSES: u32 = 16;
 
 const HASH_HINT: &str = "run vigie passwd USER, and paste the lines it prints";
@@ -37,7 +37,7 @@ pub(super) fn users(web: &mut TableReader<'_>) -> Vec<WebUser> {
         num_tables += 1;
     }
     if let (Some(at), 0) = (web.place_of("users"), num_tables) {
-        // Nobody could log in; taken for a login it would let everybody in.
+        // No one could log in; read as "no login", it would let everyone in.
         web.wrong(at, "`users` has nobody in it", "remove the line, or write [[web.users]]");
     }
     users
@@ -51,13 +51,13 @@ fn user(mut table: TableReader<'_>, name: Option<&str>) -> Option<WebUser> {
     let hash =
         if table.has("password") { hash } else { table.require(hash, "password_hash", HASH_HINT) };
     let hash = hash.and_then(|hash| table.inspector.check(hash.at, password_hash(hash.value)));
-    // The role that can do less.
+    // The role with fewer rights.
     let role = table.choice("role", &Role::WORDS).unwrap_or(Role::Viewer);
     table.finish();
     Some(WebUser { name: name?.into(), password_hash: hash?, role })
 }
 
-/// A name as it may stand in what is recorded of an operator's actions.
+/// Name of an account, valid as an operator's name in recorded actions.
 fn name<'a>(table: &mut TableReader<'a>) -> Option<At<&'a str>> {
     let name = table.text("name");
     let name = table.require(name, "name", "name the user: name = \"anne\"")?;

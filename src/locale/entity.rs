@@ -1,4 +1,4 @@
-//! Names of what Home Assistant is shown.
+//! Names of Home Assistant's entities.
 
 use super::alert::{en, fr};
 use crate::domain::Quantity;

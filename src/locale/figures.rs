@@ -1,8 +1,8 @@
-//! What is wrong with the daemon, and what the broker can't do, in both languages.
+//! Problems of the daemon and limits of the broker, in both languages.
 
 use crate::domain::DatabaseFault;
 
-/// What keeps readings from being taken, judged, stored or told.
+/// Problem that keeps readings from being received, judged, stored or notified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Problem<'a> {
     /// There is no connection to the broker.
@@ -10,52 +10,52 @@ pub enum Problem<'a> {
         /// Name of the broker.
         broker: &'a str,
     },
-    /// Messages come in from the broker, and none can be published.
+    /// Messages are received from the broker, and none can be published.
     NotPublishing {
         /// Name of the broker.
         broker: &'a str,
-        /// Cause, in words.
+        /// Cause, as text.
         why: &'a str,
     },
-    /// The broker grants the subscription to readings, and what is published doesn't come back by it.
+    /// The broker grants the subscription to readings, but sends nothing for it.
     SubscriptionSilent {
-        /// Topic of this daemon's own status, which does not come back.
+        /// Topic of the daemon's own status, which does not come back.
         topic: &'a str,
     },
-    /// The log takes no messages: the disk fails or is full, or storage is too far behind.
+    /// The log refuses messages: the disk fails or is full, or storage lags too far behind.
     NothingTaken,
-    /// The database that is open is not the one at its path: no message is taken.
+    /// The open database is not the one at its path: no message is acknowledged.
     DatabaseAstray {
-        /// What became of it.
+        /// Kind of fault.
         fault: &'a DatabaseFault,
     },
     /// Commits fail, and are retried.
     NothingStored {
-        /// Cause, as the database gives it.
+        /// Cause, from the database.
         why: &'a str,
     },
-    /// What the embedded broker keeps for its clients can't be written, and is retried.
+    /// The embedded broker's state can't be written; it is retried.
     SessionsNotKept {
-        /// Cause, as it was found.
+        /// Cause, as text.
         why: &'a str,
     },
-    /// What waits for clients of the embedded broker is dropped for want of room.
+    /// Messages queued for clients of the embedded broker are dropped for lack of room.
     BrokerQueuesFull,
     /// The embedded broker has no room for messages that are to be retained.
     BrokerRetainedFull,
-    /// The embedded broker has no room for more clients.
+    /// The embedded broker has no room for further clients.
     BrokerConnectionsFull,
     /// Storage has no room: judged readings wait in the log.
     StorageFull,
     /// The disk will be full within a day at the present rate.
     DiskFull,
-    /// The broker does not take messages on a topic.
+    /// The broker refuses messages on a topic.
     Refused {
-        /// What they are.
+        /// Kind of the messages.
         what: Published,
         /// The topic.
         topic: &'a str,
-        /// Why it takes none.
+        /// Reason of the refusal.
         why: Refusal,
     },
     /// A part of the daemon is not up.
@@ -63,7 +63,7 @@ pub enum Problem<'a> {
         /// Name of the part.
         name: &'a str,
     },
-    /// This machine's clock is behind what it has shown before, or behind the build.
+    /// This machine's clock is behind what it has shown before, or behind the build time.
     ClockBehind,
     /// Sensors whose readings a strict rule does not judge, since their unit does not convert.
     UnitsUnfit {
@@ -72,24 +72,24 @@ pub enum Problem<'a> {
     },
     /// Heartbeats can't be sent.
     HeartbeatUnsent {
-        /// Cause, as it was found.
+        /// Cause, as text.
         why: &'a str,
     },
-    /// A receiver of notifications can't be reached.
+    /// A receiver of notifications is unreachable.
     ReceiverFails {
         /// Name of the receiver.
         name: &'a str,
-        /// Cause, as it was found.
+        /// Cause, as text.
         why: &'a str,
     },
-    /// A receiver of notifications has refused for good to hear of alarms that are active.
+    /// A receiver permanently refused notifications of active alarms.
     ReceiverUntold {
         /// Name of the receiver.
         name: &'a str,
     },
 }
 
-/// What a broker can't do, or refuses.
+/// A limit of a broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BrokerLimit {
     /// Greatest quality of service: 0 or 1.
@@ -98,20 +98,20 @@ pub enum BrokerLimit {
     NoRetainedMessages,
     /// Largest packet in bytes.
     MaximumPacketBytes(u32),
-    /// A subscription that is done without.
+    /// An optional subscription that was refused.
     SubscriptionRefused(String),
-    /// It refuses a Last Will: whoever reads the status is not told of a daemon that dies.
+    /// No Last Will: readers of the status are not notified when the daemon dies.
     NoLastWill,
-    /// It allows no second connection: all goes by one.
+    /// No second connection: one is used for both roles.
     OneConnection {
         /// Client id of the second one.
         refused: String,
     },
-    /// It knows the client by this id and no other.
+    /// It replaces the client id by this one.
     ClientIdAssigned(String),
 }
 
-/// What this daemon publishes on a topic.
+/// Kind of a message that the daemon publishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
     /// Alerts.
@@ -124,18 +124,18 @@ pub enum Published {
     Discovery,
 }
 
-/// Why a broker does not take a message.
+/// Why a broker refuses a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// It says so with a reason code of MQTT 5, 0x80 or above.
+    /// Reason code of MQTT 5, 0x80 or above.
     Code(u8),
-    /// It ends the connection at each such message.
+    /// It closes the connection at each such message.
     EndsConnection,
-    /// It takes packets of `most` bytes at most, as it has said.
+    /// It exceeds the broker's maximum packet size.
     TooLarge {
         /// Size of the message.
         bytes: usize,
-        /// Size that it takes.
+        /// Maximum packet size, in bytes.
         most: u32,
     },
 }
@@ -280,7 +280,7 @@ fn database_fault_fr(fault: &DatabaseFault) -> String {
     }
 }
 
-/// That a broker does not take something.
+/// Text: the broker refuses something.
 pub(super) fn refusal_en(what: &str, why: Refusal) -> String {
     match why {
         Refusal::Code(code) => format!("the broker refuses {what} with reason 0x{code:02X}"),
@@ -293,7 +293,7 @@ pub(super) fn refusal_en(what: &str, why: Refusal) -> String {
     }
 }
 
-/// As [`refusal_en`].
+/// Text: the broker refuses something.
 pub(super) fn refusal_fr(what: &str, why: Refusal) -> String {
     match why {
         Refusal::Code(code) => format!("le courtier refuse {what} avec le code 0x{code:02X}"),

@@ -1,18 +1,18 @@
-//! What the log says of heartbeats, in both languages.
+//! Log lines on heartbeats, in both languages.
 
 use std::sync::Arc;
 
 /// Why there is no heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeldBack {
-    /// The log takes no records.
+    /// The log refuses records.
     NotTaken,
-    /// What was taken is not judged and stored in time.
+    /// Records are not judged and stored in time.
     NotStored {
         /// That time, in seconds.
         within_s: u64,
     },
-    /// A receiver can't be told of an alarm that is due.
+    /// A receiver can't be notified of a due alarm.
     NotTold {
         /// Name of the receiver.
         receiver: Arc<str>,

@@ -1,7 +1,7 @@
-//! Every word a user reads, once a language.
+//! All texts for users, in French and English.
 //!
-//! A catalogue is a struct: a missing entry doesn't compile. The French one carries the wording
-//! of the system Vigie grew from, to the letter.
+//! A catalogue is a struct, so a missing entry doesn't compile. The French one has the origin's wording, to the
+//! letter.
 
 mod alert;
 mod en;
@@ -69,68 +69,68 @@ pub struct Words {
     pub sensor_added: fn(&SensorId, &Location) -> String,
     /// After the first sensors were named one by one.
     pub sensors_added_more: fn(usize) -> String,
-    /// What the embedded broker is called in the lines below.
+    /// Name of the embedded broker in the lines below.
     pub embedded_broker: &'static str,
-    /// The embedded broker is up; takes the address its users connect to.
+    /// The embedded broker is up; takes its address for users.
     pub broker_listening: fn(SocketAddr) -> String,
-    /// The same, over `WebSocket`.
+    /// The embedded broker is up over `WebSocket`; takes the address.
     pub broker_listening_ws: fn(SocketAddr) -> String,
-    /// Each of these takes the broker's display name.
+    /// Lines on the connection; each takes the broker's display name.
     pub connecting: fn(&str) -> String,
     /// Log line: the daemon is connected to the named broker.
     pub connected: fn(&str) -> String,
-    /// Broker, reason, what to do, seconds to the next try.
+    /// Takes the broker, cause, remedy, and seconds to the next attempt.
     pub connection_failed: fn(&str, &str, &str, f64) -> String,
     /// Broker, reason.
     pub connection_lost: fn(&str, &str) -> String,
-    /// The second connection, by which it publishes, failed while the first stands: broker, its client id, reason, what to
-    /// do, seconds to the next try.
+    /// The second connection, for publishing, failed while the first is open: takes the broker, its client id,
+    /// cause, remedy, and seconds to the next attempt.
     pub publishing_failed: fn(&str, &str, &str, &str, f64) -> String,
     /// The second connection was lost: broker, its client id, reason.
     pub publishing_lost: fn(&str, &str, &str) -> String,
-    /// It publishes again; takes the broker.
+    /// Publishing works again; takes the broker.
     pub publishing_again: fn(&str) -> String,
-    /// Broker, and what it can't do, that was not known before.
+    /// Takes the broker, and its newly found limits.
     pub limits_found: fn(&str, &str) -> String,
-    /// That the broker does not take something; takes what.
+    /// The broker refuses something; takes what, and why.
     pub refusal: fn(&str, Refusal) -> String,
-    /// Why a connection failed or was lost, and what to do.
+    /// Cause and remedy of a failed or lost connection.
     pub trouble: fn(&Trouble) -> Explanation,
-    /// Takes the broker's display name: its certificate is not verified, by configuration.
+    /// The broker's certificate is not verified, by configuration; takes its display name.
     pub verification_off: fn(&str) -> String,
     /// Log line: the system starts.
     pub starting: &'static str,
     /// Log line: a reading was published.
     pub reading_sent: fn(&Reading) -> String,
-    /// How many more were sent in the last second.
+    /// Number of further readings sent in the last second.
     pub readings_sent_more: fn(u64) -> String,
     /// How many own readings of an earlier run wait to be published.
     pub unpublished_found: fn(usize) -> String,
-    /// At the stop: how many readings wait for the next start, in which folder.
+    /// At the stop: number of readings left for the next start, and the folder.
     pub readings_left: fn(usize, &str) -> String,
     /// Message of an alert.
     pub alert: fn(AlertWords<'_>) -> String,
-    /// What is said of more than one transition of one alarm; takes the alarms' quantity.
+    /// Summary of several alarms or transitions; takes the alarms' quantity.
     pub summary: fn(&Summary, &Quantity) -> String,
-    /// Of what an alarm did that is recorded and not announced; takes who did it, if somebody did.
+    /// A transition that is recorded and not announced; takes the operator, if any.
     pub transition: fn(AlertWords<'_>, Change, Option<&Operator>) -> String,
     /// The log line of an operator's action.
     pub operator_line: fn(&ActionRecord) -> String,
-    /// The log line of an alert; takes its state and message.
+    /// Log line of an alert; takes its state and message.
     pub alert_line: fn(AlertState, &str) -> String,
-    /// Words of notifications.
+    /// Texts of notifications.
     pub notify: &'static NotifyWords,
-    /// The dashboard and the API can be reached by TCP; takes the address, and whether by TLS.
+    /// The dashboard and the API are reachable by TCP; takes the address, and whether by TLS.
     pub dashboard_at: fn(SocketAddr, bool) -> String,
-    /// What is wrong with the daemon.
+    /// A problem of the daemon.
     pub problem: fn(Problem<'_>) -> String,
-    /// What the broker can't do.
+    /// A limit of the broker.
     pub broker_limit: fn(BrokerLimit) -> String,
-    /// What a reload changed.
+    /// Changes of a reload.
     pub reload: fn(&ReloadWords<'_>) -> String,
-    /// The log line of a reload; takes what changed.
+    /// Log line of a reload; takes the changes.
     pub reloaded: fn(&str) -> String,
-    /// The configuration has so many mistakes, each of which follows.
+    /// The configuration has this number of mistakes, which follow.
     pub reload_refused: fn(usize) -> String,
     /// Takes what could not be applied, and why.
     pub reload_failed: fn(&str) -> String,

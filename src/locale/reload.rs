@@ -1,11 +1,11 @@
-//! What a reload of the configuration changed, in both languages.
+//! Changes of a reload, in both languages.
 
 use log::LevelFilter;
 
-/// How many came, went, and are no longer what they were.
+/// Numbers of added, changed and removed items.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Number that came.
+    /// Number of added ones.
     pub added: usize,
     /// Number that differ from before.
     pub changed: usize,
@@ -13,7 +13,7 @@ pub struct Counts {
     pub removed: usize,
 }
 
-/// What is another of the page.
+/// Changes of the page.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PageChanges {
     /// Whether its accounts are.
@@ -22,7 +22,7 @@ pub struct PageChanges {
     pub certificate: bool,
 }
 
-/// What is another of the embedded broker.
+/// Changes of the embedded broker.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BrokerChanges {
     /// Whether its users, their passwords or their rights are.
@@ -31,12 +31,12 @@ pub struct BrokerChanges {
     pub certificate: bool,
 }
 
-/// What is said of a reload.
+/// Changes of a reload.
 #[derive(Debug, Clone, Default)]
 pub struct ReloadWords<'a> {
-    /// Sensors that came, changed and went.
+    /// Changes of sensors.
     pub sensors: Counts,
-    /// Rules that came, changed and went.
+    /// Changes of rules.
     pub rules: Counts,
     /// Windows of planned work.
     pub maintenance: Counts,
@@ -44,13 +44,13 @@ pub struct ReloadWords<'a> {
     pub has_other_chattering: bool,
     /// Whether the turns of sensors without an interval of their own follow another beat.
     pub has_other_turns: bool,
-    /// What is another of the page.
+    /// Changes of the page.
     pub page: PageChanges,
-    /// What is another of the embedded broker.
+    /// Changes of the embedded broker.
     pub broker: BrokerChanges,
-    /// The log's new level, if it is another; with whether `RUST_LOG` overrides it.
+    /// New level of the log, if changed, and whether `RUST_LOG` overrides it.
     pub level: Option<(LevelFilter, bool)>,
-    /// Keys that take effect only at the next start.
+    /// Keys that take effect at the next start only.
     pub needs_restart: &'a [&'static str],
 }
 
@@ -97,16 +97,16 @@ pub(super) fn fr(words: &ReloadWords<'_>) -> String {
     said(words, &phrases)
 }
 
-/// What was added, changed, removed: of one, of several.
+/// Words for added, changed, removed: singular and plural.
 type Done = [[&'static str; 2]; 3];
 
-/// What the languages fill the same sentence with.
+/// Phrases that differ between the languages.
 struct Phrases {
     sensor: fn(usize) -> String,
     sensors_done: Done,
     rules: &'static str,
     maintenance: &'static str,
-    /// To rules and to maintenance.
+    /// For rules and maintenance.
     done: Done,
     other_chattering: &'static str,
     other_turns: &'static str,
@@ -145,7 +145,7 @@ fn said(words: &ReloadWords<'_>, phrases: &Phrases) -> String {
     parts.join("; ")
 }
 
-/// `2 sensors added, 1 changed`: what is counted is named once; `None` when nothing is.
+/// `2 sensors added, 1 changed`: the noun is named once; `None` if nothing changed.
 fn counted(
     Counts { added, changed, removed }: Counts,
     first: impl Fn(usize) -> String,

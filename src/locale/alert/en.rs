@@ -53,12 +53,12 @@ pub(in crate::locale) fn noun(quantity: &Quantity) -> String {
     }
 }
 
-/// `Temperature` inside a sentence; `CO₂` stays as it is.
+/// `Temperature` within a sentence; `CO₂` stays unchanged.
 fn lower_first(noun: &str) -> String {
     if noun.starts_with("CO") { noun.to_owned() } else { noun.to_lowercase() }
 }
 
-/// What is recorded of an alarm and not announced.
+/// Text of a transition that is recorded and not announced.
 pub fn transition(words: AlertWords<'_>, change: Change, operator: Option<&Operator>) -> String {
     let (noun, unit) = (noun(words.quantity), words.unit.suffix());
     let what = match change {

@@ -49,7 +49,7 @@ pub fn message(words: AlertWords<'_>) -> String {
     value.map_or(what.clone(), |value| format!("{what}: {value}{unit}"))
 }
 
-/// The quantity's noun, and whether it is feminine.
+/// Noun of the quantity, and whether it is feminine.
 pub(in crate::locale) fn noun(quantity: &Quantity) -> (String, bool) {
     match quantity.as_str() {
         "temperature" => ("Température".into(), true),
@@ -62,7 +62,7 @@ pub(in crate::locale) fn noun(quantity: &Quantity) -> (String, bool) {
     }
 }
 
-/// What is recorded of an alarm and not announced.
+/// Text of a transition that is recorded and not announced.
 pub fn transition(words: AlertWords<'_>, change: Change, operator: Option<&Operator>) -> String {
     let ((noun, _), unit) = (noun(words.quantity), words.unit.suffix());
     let what = match change {

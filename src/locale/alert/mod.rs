@@ -1,4 +1,4 @@
-//! What people are told of an alert: one sentence a kind of rule, without a full stop, its value last.
+//! Messages of alerts: one sentence per kind of rule, without a full stop, its value last.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ pub(super) mod en;
 pub(super) mod fr;
 mod summary;
 
-/// What an alert's message speaks of.
+/// Inputs of an alert's message.
 #[derive(Debug, Clone, Copy)]
 pub struct AlertWords<'a> {
     /// Quantity that was judged.
@@ -18,17 +18,17 @@ pub struct AlertWords<'a> {
     pub kind: &'a Kind,
     /// Whether the alert was raised or resolved.
     pub state: AlertState,
-    /// Whether it is over only because its rule or sensor was changed or removed.
+    /// Whether it ended only because its rule or sensor was changed or removed.
     pub is_closed: bool,
     /// `None` if there never was one.
     pub value: Option<Value>,
     /// Unit of the value and the threshold.
     pub unit: &'a Unit,
-    /// Whether the sensor was said to be offline.
+    /// Whether the sensor was reported offline.
     pub is_offline: bool,
 }
 
-/// ` by anne (reason)`; nothing when nobody did it.
+/// ` by anne (reason)`; empty without an operator.
 fn said_by(by: &str, operator: Option<&Operator>) -> String {
     match operator {
         None => String::new(),
@@ -43,7 +43,7 @@ fn full_name(record: &ActionRecord) -> Option<String> {
     of.map(|of| format!("{}/{}", of.rule, of.sensor_id))
 }
 
-/// `90 s`, `15 min`, `1 h 30 min`, `2 d`: the same in both languages but for the day's letter.
+/// `90 s`, `15 min`, `1 h 30 min`, `2 d`: equal in both languages but for the letter of the day.
 fn span(duration: Duration, day: &str) -> String {
     let seconds = duration.as_secs();
     let parts = [(86_400, day), (3600, "h"), (60, "min"), (1, "s")];

@@ -1,4 +1,4 @@
-//! What is said of many alarms at once, or of one that is raised again and again.
+//! Texts of summaries: of many alarms, or of a chattering one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

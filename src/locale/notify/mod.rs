@@ -1,4 +1,4 @@
-//! What receivers of notifications read, and what the log says of them.
+//! Texts of notifications, and log lines about them.
 
 use chrono::{DateTime, Utc};
 
@@ -8,7 +8,7 @@ use crate::domain::AlertEvent;
 pub(super) mod en;
 pub(super) mod fr;
 
-/// One alarm as a notification tells of it.
+/// An alarm in a notification.
 #[derive(Debug, Clone, Copy)]
 pub struct ToldAlarm<'a> {
     /// The last that happened to it.
@@ -28,25 +28,25 @@ pub struct DownTime {
     pub to: DateTime<Utc>,
 }
 
-/// One language's words for notifications.
+/// Texts of notifications in one language.
 pub struct NotifyWords {
     /// The group's name, empty for the group of all; how many alarms fire, how many are over.
     pub subject: fn(&str, usize, usize) -> String,
     /// Heading of alarms that were raised.
     pub raised: &'static str,
-    /// The same, for a receiver to which they were escalated.
+    /// Heading for a receiver to which alarms were escalated.
     pub unacknowledged: &'static str,
     /// Heading of resolved alarms.
     pub over: &'static str,
-    /// Heading of alarms that go on.
+    /// Heading of continuing alarms.
     pub standing: &'static str,
     /// One line.
     pub alarm: fn(&ToldAlarm<'_>) -> String,
-    /// Takes where it is written what to do.
+    /// Line with the runbook.
     pub runbook: fn(&str) -> String,
-    /// How many more alarms there are.
+    /// Line with the number of omitted alarms.
     pub truncated: fn(usize) -> String,
-    /// The log's lines; each takes the receiver's name first. Then the subject.
+    /// Log lines; each takes the receiver's name first, then the subject.
     pub sent: fn(&str, &str) -> String,
     /// Why, and seconds to the next try.
     pub failed: fn(&str, &str, f64) -> String,
@@ -54,21 +54,21 @@ pub struct NotifyWords {
     pub works_again: fn(&str) -> String,
     /// The subject, and why.
     pub given_up: fn(&str, &str, &str) -> String,
-    /// An address of several, and why it goes without a mail.
+    /// Log line: an address of several, and why it was refused.
     pub address_refused: fn(&str, &str, &str) -> String,
-    /// How many ended alarms were never told, in all.
+    /// Log line: total of ended alarms that were never notified.
     pub dropped: fn(&str, u64) -> String,
-    /// Stands for the rest of a text that is too long for a service.
+    /// Mark of a truncated text.
     pub cut: &'static str,
-    /// Message of a test notification; takes the receiver's name.
+    /// Text of a test notification; takes the receiver's name.
     pub test: fn(&str) -> String,
-    /// What stands for the location in a test notification.
+    /// Location in a test notification.
     pub test_place: &'static str,
-    /// Log line: the second receiver, and how many alarms go on to it.
+    /// Log line: the escalation target, and the number of alarms.
     pub escalated: fn(&str, &str, usize) -> String,
-    /// For how long the daemon was down.
+    /// Subject of the message at the start: duration of the downtime.
     pub start_subject: fn(DownTime) -> String,
-    /// All those times, and how many readings have come in since.
+    /// Text of the message at the start: all downtimes, and the number of readings since.
     pub start_text: fn(&[DownTime], u64) -> String,
     /// Why there is no heartbeat.
     pub heartbeat_held: fn(&HeldBack) -> String,

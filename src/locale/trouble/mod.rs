@@ -1,6 +1,6 @@
-//! What can go wrong with the connection to the broker: told apart here, put in words a language.
+//! Failures of the connection to the broker: classified here, worded per language.
 //!
-//! The texts inside come from the system or the other side and are in its language.
+//! Inserted texts come from the system or the peer and are in its language.
 
 pub(super) mod en;
 pub(super) mod fr;
@@ -13,7 +13,7 @@ pub enum Trouble {
         /// Error of the system.
         why: String,
     },
-    /// A certificate or key file of ours.
+    /// A local certificate or key file is unusable.
     TlsFileUnusable {
         /// Path of the file.
         file: String,
@@ -52,12 +52,12 @@ pub enum Trouble {
         /// Address and port.
         address: String,
     },
-    /// TLS was asked for, and plain MQTT answers.
+    /// TLS was requested, and plain MQTT answers.
     SpeaksPlain {
         /// Address and port.
         address: String,
     },
-    /// Plain MQTT was asked for, and TLS answers.
+    /// Plain MQTT was requested, and TLS answers.
     SpeaksTls {
         /// Address and port.
         address: String,
@@ -67,13 +67,13 @@ pub enum Trouble {
         /// Address and port.
         address: String,
     },
-    /// Connections are taken and nothing is said.
+    /// Connections are accepted without an answer.
     Silent {
         /// Address and port.
         address: String,
     },
 
-    /// Signed by nobody who is trusted here.
+    /// Signed by no trusted authority.
     UnknownAuthority {
         /// Issuer of the certificate.
         issuer: String,
@@ -89,22 +89,22 @@ pub enum Trouble {
     NotYetValid {
         /// Name in the certificate.
         name: String,
-        /// Date from which it is valid.
+        /// Start of its validity.
         from: String,
     },
     /// The certificate is for other host names.
     WrongHostName {
-        /// Host name that was asked for.
+        /// Requested host name.
         host: String,
         /// Host names in the certificate.
         names: Vec<String>,
     },
-    /// Anything else that verification says.
+    /// Any other verification error.
     CertificateInvalid {
         /// Error of the TLS library.
         why: String,
     },
-    /// The broker asks for a client certificate.
+    /// The broker requires a client certificate.
     ClientCertificateMissing,
     /// The broker refuses the client certificate.
     ClientCertificateRefused {
@@ -117,11 +117,11 @@ pub enum Trouble {
         why: String,
     },
 
-    /// None were given and the broker wants some.
+    /// No credentials were given, and the broker requires some.
     CredentialsMissing,
     /// The user name or the password is wrong.
     BadCredentials,
-    /// Known perhaps, but not let in; many brokers say this of a wrong password too.
+    /// Not authorized; many brokers answer this to a wrong password too.
     NotAuthorized,
     /// The broker rejects the client id.
     ClientIdRejected {
@@ -133,60 +133,60 @@ pub enum Trouble {
         /// Client id.
         client_id: String,
     },
-    /// The same, as far as one can tell from a broker that closes each connection without a word.
+    /// Likely another client with the client id, at a broker that closes each connection without a reason.
     ClientIdContested {
         /// Client id.
         client_id: String,
     },
-    /// The broker does not speak this version of MQTT.
+    /// The broker does not support this version of MQTT.
     VersionUnsupported {
         /// Version of the protocol: 4 for MQTT 3.1.1, 5 for MQTT 5.
         version: u8,
     },
-    /// Unavailable, busy or shutting down, by its own word.
+    /// Unavailable, busy or shutting down, as reported by the broker.
     Unavailable,
     /// A quota of the broker is exceeded.
     QuotaExceeded,
     /// The broker has banned the client.
     Banned,
-    /// The broker says to use another one.
+    /// The broker redirects to another server.
     Moved,
     /// The broker refuses a subscription.
     SubscriptionRefused {
         /// Topic filter.
         filter: String,
     },
-    /// The broker heard nothing for too long.
+    /// Keep-alive timeout at the broker.
     KeepAlive,
-    /// Another reason of MQTT 5, with what the broker added.
+    /// Another reason of MQTT 5, with the broker's text.
     OtherReason {
         /// Reason code of MQTT 5.
         code: u8,
         /// Text from the broker; may be empty.
         text: String,
     },
-    /// An established connection ended without a word.
+    /// An open connection ended without a reason.
     Closed,
-    /// The broker ends the connection for publishing while it is made, and one beside it stands.
+    /// The broker closes the publishing connection while it is opened, beside an open one.
     EndedAtConnect,
-    /// The broker ended the connection for publishing while messages were in flight, and one beside it stands.
+    /// The broker closed the publishing connection while messages were in flight, beside an open one.
     EndedAtMessage {
         /// Topics of the messages.
         topics: Vec<String>,
     },
-    /// A check right after the failure found nothing wrong.
+    /// A probe right after the failure found nothing wrong.
     Unexplained {
         /// How the connection failed.
         why: String,
     },
 }
 
-/// A trouble in words: neither ends with a full stop.
+/// Explanation of a failure; neither text ends with a full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     /// Cause.
     pub reason: String,
-    /// What to do about it.
+    /// Remedy.
     pub advice: String,
 }
 
