@@ -1,8 +1,8 @@
-//! Appending to the log: messages by two doors, own readings, operators' actions, time marks, findings.
+//! Appends to the log: messages, own readings, operators' actions, time marks, findings.
 //!
-//! Always: what an append returned for is on disk (with `durability = "power"`: on the device). Whoever can't be let in
-//! waits, without a thread where there may be thousands. Never: an action that can be read before the one who waits for
-//! it is registered.
+//! Always: a record is on disk when its append returns (with `durability = "power"`: on the device). While the log refuses
+//! records, callers wait and retry; asynchronous callers, of which there may be thousands, hold no thread.
+//! Never: an action that is readable before the channel for its answer is registered.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use super::traffic::CountedMessage;
 use super::{ActionAnswer, Log, Now};
 use crate::domain::{Finding, Ingress, OperatorAction, Position, Reading};
 
-/// Between two tries to append.
+/// Delay of a retry after a refused append.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
 
 impl Log {
-    /// Appends a message, waiting for room as long as it takes: when this returns, it may be acknowledged.
-    /// Blocks its thread.
+    /// Appends a message, which may be acknowledged when this returns. Blocks its thread and retries while the log refuses
+    /// records.
     pub fn accept(&self, arrival: &IncomingMessage<'_>) {
         let record = self.message(arrival);
         loop {
@@ -46,13 +46,13 @@ impl Log {
         record::message(arrival, at, &clocks, most)
     }
 
-    /// Counts a message that the gateway publishes.
+    /// Counts a message that the gateway published.
     pub fn count_published(&self, topic: &str, payload: &[u8], is_retained: bool) {
         let at = self.now().wall;
         self.traffic.count_out(CountedMessage { topic, payload, at, is_retained });
     }
 
-    /// Like [`Log::accept`], without blocking a thread. Many at once share one wait for the device. Dropped halfway, the
+    /// Asynchronous form of [`Log::accept`]; concurrent callers share a sync. Not cancel-safe: if the future is dropped, the
     /// message may have been appended or not.
     pub async fn accept_async(self: &Arc<Self>, arrival: &IncomingMessage<'_>) {
         let record = self.message(arrival);
@@ -64,8 +64,8 @@ impl Log {
         self.traffic.count_received(arrival.ingress.unwrap_or_default(), 1);
     }
 
-    /// Appends own readings, in order; waits like [`Log::accept_async`]. Where the device failed meanwhile all of
-    /// them are appended again, and evaluation recognises those that are there twice.
+    /// Appends own readings, in order; waits like [`Log::accept_async`]. After a failed sync all of them are appended again,
+    /// and evaluation deduplicates.
     pub(super) async fn append_readings(self: &Arc<Self>, readings: &[Reading]) {
         let Now { wall: at, clocks, .. } = self.now();
         loop {
@@ -82,7 +82,7 @@ impl Log {
         }
     }
 
-    /// Whether records count as appended: with `durability = "power"` once the device has all of them.
+    /// Whether all records are durable: with `durability = "power"` after a sync that included them.
     async fn are_synced(self: &Arc<Self>, positions: &[Position]) -> bool {
         let mut are_synced = true;
         for position in positions.iter().filter(|_| self.is_durable()) {
@@ -91,7 +91,10 @@ impl Log {
         are_synced
     }
 
-    /// Appends an operator's action. The answer follows once what it did is committed.
+    /// Appends an operator's action. The answer is sent after the commit of its outcome.
+    ///
+    /// # Errors
+    /// If the action has no JSON form.
     pub(super) async fn append_action(
         self: &Arc<Self>,
         action: &OperatorAction,
@@ -101,20 +104,18 @@ impl Log {
         let mut waiting = None;
         self.append_durably(&record, |position| waiting = Some(self.replies.expect(position)))
             .await;
-        // Appended, so registered.
+        // Every append registers the answer's channel, so the alternative is never used.
         Ok(waiting.unwrap_or_else(|| oneshot::channel().1))
     }
 
-    /// Appends a time mark; its position, or `None` when the disk does not take it. Whatever waits for storage, there is
-    /// room.
+    /// Appends a time mark; `None` if the write failed. A full backlog does not refuse it.
     pub fn append_time_mark(&self) -> Option<Position> {
         let Now { wall: at, clocks, .. } = self.now();
         let appended = self.append_past_limit(&record::time_mark(at, &clocks));
         appended.map_err(|refusal| self.note(&refusal)).ok()
     }
 
-    /// Appends a finding of the daemon about itself; its position, or `None` when the disk does not take it. Whatever waits
-    /// for storage, there is room.
+    /// Appends a finding of the daemon about itself; `None` if the write failed. A full backlog does not refuse it.
     pub fn append_finding(&self, finding: &Finding) -> Option<Position> {
         let Now { wall: at, clocks, .. } = self.now();
         let record = record::finding(finding, at, &clocks).ok()?;
@@ -145,8 +146,8 @@ impl Log {
         }
     }
 
-    /// Appends, one caller at a time once the log refuses: thousands would keep all threads busy with a disk that
-    /// is full.
+    /// Appends, and retries while the log refuses records. One caller at a time retries: thousands would occupy all threads
+    /// with a full disk.
     async fn append_in_turn(&self, record: &[u8], mut on_append: impl FnMut(Position)) -> Position {
         if let Some(position) = self.try_append(record, &mut on_append) {
             return position;

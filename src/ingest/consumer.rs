@@ -1,8 +1,9 @@
-//! The evaluator's cursor over the log: polls records and decodes them, in order.
+//! The evaluator's log consumer: polls records and decodes them, in order.
 //!
-//! Always: each record after the position it began at comes out once, with its time; as readings and availability, an
-//! operator's action, a rejected message, or nothing. It follows the log on disk, so it holds
-//! no more than a poll in memory however large the lag is. Never: drops a record in silence.
+//! Always: each record after the start position is returned once, with its time: as readings and availability, an
+//! operator's action, a finding, a rejected message, or nothing. Records are read from disk, so memory holds one poll,
+//! whatever the lag.
+//! Never: a record dropped without an entry.
 
 #![expect(clippy::disallowed_methods, reason = "polls and log lines are paced by time")]
 
@@ -22,17 +23,16 @@ use crate::domain::{
 };
 use crate::logging::LineLimit;
 
-/// Records in one poll: enough to spread the cost of a hand-over, few enough not to hold an arbiter for more
-/// than a few milliseconds.
+/// Limit of records in one poll: enough to amortise a hand-over, few enough to hold an arbiter for a few milliseconds only.
 const BATCH: usize = 256;
-/// How long messages that come by the thousand are gathered.
+/// Delay before a poll at a high message rate, to collect a larger batch.
 const GATHER: Duration = Duration::from_millis(4);
-/// Between two polls of a log that can't be read, and of one whose wake-up was missed.
+/// Delay until the next poll after a failed read or a missed wake-up.
 const POLL_AGAIN: Duration = Duration::from_secs(1);
-/// Lines on rejected messages: 5 every 10 seconds.
+/// Limit of log lines on rejected messages: 5 every 10 seconds.
 const REJECTED_LINES: (u64, Duration) = (5, Duration::from_secs(10));
 
-/// What one poll brought.
+/// Entries of one poll.
 #[derive(Debug, Default)]
 pub struct Polled {
     /// Position before the first entry.
@@ -50,31 +50,31 @@ pub struct LogEntry {
     pub position: Position,
     /// Time of the append. A record of an unknown layout has 1970 and no listening clocks.
     pub receipt: Receipt,
-    /// The way in; `None` for a message that the previous version logged.
+    /// Ingress; `None` for a message that the previous version logged.
     pub ingress: Option<Ingress>,
-    /// What the record holds, decoded.
+    /// Decoded content.
     pub content: EntryContent,
-    /// What payload formats remember from this record on.
+    /// Changes of decoder state by this record.
     pub decoders: Vec<DecoderChange>,
 }
 
-/// What a record means to evaluation.
+/// Decoded content of a record.
 #[derive(Debug)]
 pub enum EntryContent {
     /// Readings and availability of one message, or one own reading.
     Data(DeviceData),
     /// An operator's action, by message or by the API.
     Action {
-        /// Action as it was asked for.
+        /// Requested action.
         action: OperatorAction,
-        /// The message that asked for it, kept where it turns out to be of no use; `None` for the API's.
+        /// Message that carried the action, kept for inspection if the action fails; `None` for the API's.
         message: Option<Rejected>,
     },
-    /// A message that can't be used, with the reason.
+    /// A message that can't be decoded, with the reason.
     Rejected(Rejected),
-    /// Something that the daemon found out about itself.
+    /// A finding of the daemon about itself.
     Finding(Finding),
-    /// A time mark, or a message that was not meant as a reading.
+    /// A time mark, or a message without readings.
     Nothing,
 }
 
@@ -91,7 +91,7 @@ pub struct DeviceData {
     pub is_home_assistants: bool,
 }
 
-/// Reading end of a [`Log`] for the evaluator; one at a time.
+/// Consumer of a [`Log`] for the evaluator; one at a time.
 pub struct LogConsumer {
     log: Arc<Log>,
     subscriptions: Subscriptions,
@@ -102,7 +102,7 @@ pub struct LogConsumer {
 }
 
 impl LogConsumer {
-    /// Begins after a position, with what formats remember as of it.
+    /// Consumer that begins after a position, with the decoder state as of it.
     #[must_use]
     pub fn new(
         log: Arc<Log>,
@@ -111,7 +111,7 @@ impl LogConsumer {
         after: Position,
     ) -> Self {
         let mut decoders = Decoders::new(subscriptions.formats(), decoders);
-        // Until both are known again, every topic is taken.
+        // Position 0 has every topic logged until the learned filters are restored.
         subscriptions.note_evaluated(0);
         subscriptions.learn(decoders.take_filters().unwrap_or_default(), decoders.requests());
         subscriptions.note_evaluated(after);
@@ -127,7 +127,7 @@ impl LogConsumer {
         }
     }
 
-    /// Waits until there is something. Cancel-safe: one that is dropped while it waits has taken nothing.
+    /// Waits for the next entries. Cancel-safe: a dropped future has consumed nothing.
     pub async fn next(&mut self) -> Polled {
         if self.pace.is_high() && self.lag() < BATCH as u64 {
             tokio::time::sleep(GATHER).await;
@@ -144,13 +144,13 @@ impl LogConsumer {
         }
     }
 
-    /// Records that wait to be read.
+    /// Lag: records that are not read yet.
     #[must_use]
     pub fn lag(&self) -> u64 {
         self.log.last().saturating_sub(self.reader.position())
     }
 
-    /// Reads a file on the caller's thread: a moment, mostly from the system's cache.
+    /// Reads a file on the caller's thread; the data is mostly in the page cache.
     fn poll(&mut self) -> Option<Polled> {
         let through = self.log.last();
         let Self { log, subscriptions, decoders, reader, lines, .. } = self;
@@ -237,8 +237,8 @@ fn content(
     let Some(Taken { place, decoded, is_home_assistants, .. }) = decoders.decode(&message, changes)
     else {
         inventory.note_unclaimed(topic, payload, receipt.at);
-        // It is forwarded as it is; or a description before it might have named its topic, and did not; or it comes by
-        // a subscription of other times that the broker keeps.
+        // The message is only forwarded; or it was logged while a description was pending that turned out not to name its
+        // topic; or it comes from an earlier subscription of a persistent session.
         return EntryContent::Nothing;
     };
     count_in_inventory(inventory, decoders, place, &message, &decoded);
@@ -267,7 +267,7 @@ fn content(
     }
 }
 
-/// Counts a message that a rule took, and now and then looks for what it lacks.
+/// Counts a claimed message, and samples which of its table's pointers find nothing.
 fn count_in_inventory(
     inventory: &Inventory,
     decoders: &Decoders,
@@ -280,7 +280,7 @@ fn count_in_inventory(
         return;
     }
     let lines = decoders.explain(message);
-    // A message that lacks nothing and brings nothing was not meant to bring a value.
+    // A message without values and without misses was not meant to carry a value.
     let has_values = decoded.as_ref().is_ok_and(|it| !it.measurements.is_empty());
     if has_values || !lines.is_empty() {
         inventory.note_misses(place, lines, at);
@@ -292,7 +292,7 @@ fn log_rejected(lines: &mut LineLimit, rejected: &Rejected) {
         if suppressed_before > 0 {
             log::warn!(target: "vigie::intake", "rejected {suppressed_before} more messages; they are kept for inspection");
         }
-        // Quoted, so that a topic can't forge a line of the log.
+        // Quoted, so that a topic can't forge a log line.
         log::warn!(target: "vigie::intake", "rejected a message on {:?}: {}", rejected.topic, rejected.reason);
     }
 }

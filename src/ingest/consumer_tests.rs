@@ -1,4 +1,4 @@
-//! What a consumer makes of a log.
+//! The entries that a consumer makes of a log.
 
 use chrono_tz::Tz;
 

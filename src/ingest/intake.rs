@@ -1,9 +1,8 @@
-//! The intake: takes what comes from inside the daemon, own sensors' readings and operators' actions, and appends
-//! it to the log.
+//! The intake actor: appends own sensors' readings and operators' actions to the log.
 //!
-//! Always: [`Measured`] is answered once its readings are in the log, [`Operate`] once what it did is committed;
-//! the routes' permits are held until then, so their capacities bound what waits here.
-//! Never: a reading or an action that acts before it is in the log.
+//! Always: [`Measured`] is answered once its readings are in the log, [`Operate`] once its outcome is committed. Permits are
+//! held until the answer, so the routes' capacities bound what waits here.
+//! Never: a reading or an action that takes effect before it is in the log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +13,15 @@ use super::{ActionAnswer, Log};
 use crate::messages::{Measured, Operate};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Routed};
 
-/// How often the listening clocks are read, whatever else goes on.
+/// Interval at which the listening clocks are read at least.
 const READ_CLOCKS: Duration = Duration::from_secs(1);
 
-/// Own readings that may wait for publication before a sender that paces itself by it is kept waiting: a few
-/// of the publication's windows.
+/// Publication backlog, in records, at which paced senders wait: a few in-flight windows of the publication.
 const PACED: u64 = 1000;
-/// Between two looks whether it may go on.
+/// Delay between two checks of the publication backlog.
 const PACE_AGAIN: Duration = Duration::from_millis(5);
 
-/// What an intake is made from.
+/// Settings of the intake.
 #[derive(Debug, Clone)]
 pub struct IntakeSettings {
     /// Log that readings and actions are appended to.
@@ -93,7 +91,7 @@ impl Handler<Routed<Operate>> for Intake {
 impl Handler<GracefulStop> for Intake {
     type Result = ();
 
-    /// Whoever still waits for an answer gets it from the evaluator, which stops later.
+    /// Pending actions are still answered: the evaluator stops later.
     fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
         ctx.stop();
     }

@@ -1,14 +1,14 @@
-//! The listening clocks while the daemon runs: which ways in are open, and how long they have been. Pure.
+//! Listening clocks: the time for which each ingress has been open. Pure.
 //!
-//! Alingresses: a clock advances only while its way in is open and the log takes what comes; by at most
-//! [`LONGEST_STEP`] from one reading of it to the next. Never: a clock that goes back.
+//! Always: a clock advances only while its ingress is open and the log accepts records, by at most [`LONGEST_STEP`] between
+//! two reads. Never: a clock that goes back.
 
 use std::time::{Duration, Instant};
 
 use crate::domain::{Ingress, ListeningClocks};
 
-/// Longest time one reading of a clock adds. The clocks are read each second at least; a process that gets no
-/// processor time for longer does not listen either.
+/// Longest step of a clock between two reads. Clocks are read at least once a second, so a longer step means that the
+/// process got no processor time, and did not listen either.
 const LONGEST_STEP: Duration = Duration::from_secs(5);
 
 /// State of all listening clocks.
@@ -18,16 +18,16 @@ pub(super) struct Listening {
     ingresses: [IngressState; Ingress::ALL.len()],
 }
 
-/// One way in.
+/// State of an ingress.
 #[derive(Debug, Clone, Copy)]
 struct IngressState {
     is_open: bool,
-    /// The last reading of its clock; `None` while the clock stands still.
+    /// Time of the clock's last read; `None` while the clock is stopped.
     read_at: Option<Instant>,
 }
 
 impl Listening {
-    /// Clocks that continue from `clocks`, every way in open.
+    /// Clocks that continue from `clocks`, with every ingress open.
     pub const fn new(clocks: ListeningClocks) -> Self {
         Self {
             clocks,
@@ -35,19 +35,19 @@ impl Listening {
         }
     }
 
-    /// Opens or closes a way in.
+    /// Opens or closes an ingress.
     pub fn set_open(&mut self, ingress: Ingress, is_open: bool, is_accepting: bool, now: Instant) {
         self.read(is_accepting, now);
         self.ingresses[ingress.index()].is_open = is_open;
         self.read(is_accepting, now);
     }
 
-    /// Whether a clock advances at present.
+    /// Whether a clock advances.
     pub const fn runs(&self, ingress: Ingress) -> bool {
         self.ingresses[ingress.index()].read_at.is_some()
     }
 
-    /// Reads all clocks at `now`. The time since the last reading counts as the state is now.
+    /// Reads all clocks at `now`. The present state applies to the time since the last read.
     pub fn read(&mut self, is_accepting: bool, now: Instant) -> ListeningClocks {
         for ingress in Ingress::ALL {
             let state = &mut self.ingresses[ingress.index()];
@@ -69,7 +69,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_closed_way_in_stops_its_own_clock_and_no_other() {
+    fn a_closed_ingress_stops_its_own_clock_and_no_other() {
         let start = Instant::now();
         let mut listening = Listening::new(ListeningClocks::all_at(5 * SECOND));
         assert_eq!(listening.read(true, start), ListeningClocks::all_at(5 * SECOND));
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn all_stand_still_while_the_log_takes_nothing() {
+    fn all_clocks_stop_while_the_log_accepts_nothing() {
         let start = Instant::now();
         let mut listening = Listening::new(ListeningClocks::default());
         listening.read(true, start);
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn they_stand_still_while_the_process_is_frozen() {
+    fn clocks_stop_while_the_process_is_frozen() {
         let start = Instant::now();
         let mut listening = Listening::new(ListeningClocks::default());
         let mut read = |seconds| {

@@ -1,10 +1,10 @@
-//! The one log: its state, what may be appended, and what is deleted once both cursors are past it. Who appends
-//! what is in `append`.
+//! The log: its state, admission of records, and deletion behind both cursors. `append` has an operation for each kind
+//! of record.
 //!
-//! Always: a record has its position and its time (wall clock, listening clocks) from the append; positions
-//! grow by one; an append that returned is on disk. Back-pressure counts what waits for evaluation; what is
-//! kept for publication alone, or until the database was looked at, does not count.
-//! Never: a call that blocks an arbiter (but for a short append), or a caller kept waiting after
+//! Always: a record gets its position and its time (wall clock, listening clocks) at the append; positions grow by one; an
+//! append that returned is on disk. Back-pressure counts records that wait for evaluation. Records that are kept for
+//! publication alone, or until the database is verified, do not count.
+//! Never: a call that blocks an arbiter (apart from a short append), or a caller that waits after
 //! [`Log::stop_backpressure`].
 
 #![expect(clippy::disallowed_methods, reason = "the log owns the clocks that stamp its records")]
@@ -33,22 +33,22 @@ use crate::config::Durability;
 use crate::domain::{Ingress, ListeningClocks, Position};
 use crate::messages::Cursors;
 
-/// Bytes of log that may wait for evaluation and storage: a million readings or so, an hour of a locked
-/// database at 300 a second. Past it nothing more is accepted.
+/// Limit of the evaluation backlog in bytes; past it nothing is accepted. It holds about a million readings: an hour of a
+/// locked database at 300 a second.
 const LIMIT_BYTES: u64 = 256 << 20;
 
-/// What a log is made from.
+/// Settings of the log.
 #[derive(Debug, Clone)]
 pub struct LogSettings {
-    /// Folder of the journal; made where it is missing.
+    /// Folder of the journal; created if missing.
     pub folder: PathBuf,
-    /// What an append waits for: the system, or the device.
+    /// Durability of an append: `process` ends with the write, `power` with a sync of the device.
     pub durability: Durability,
     /// Payload limit in bytes; a longer payload is rejected at evaluation.
     pub max_payload_bytes: usize,
 }
 
-/// Where a log resumes.
+/// State from which a log resumes.
 #[derive(Debug, Clone, Default)]
 pub struct LogResume {
     /// Positions of evaluation and publication; segments behind both are deleted.
@@ -62,9 +62,9 @@ pub struct LogResume {
 pub struct Now {
     /// The wall clock.
     pub wall: DateTime<Utc>,
-    /// Listening clocks, one for each way in.
+    /// Listening clocks, one for each ingress.
     pub clocks: ListeningClocks,
-    /// Which listening clocks advance, by [`Ingress::index`].
+    /// Whether each listening clock advances, by [`Ingress::index`].
     pub runs: [bool; Ingress::ALL.len()],
 }
 
@@ -76,7 +76,7 @@ impl Now {
     }
 }
 
-/// The log. Shared by all who append to it and read it.
+/// The log. Shared by its producers and consumers.
 #[derive(Debug)]
 pub struct Log {
     pub(super) settings: LogSettings,
@@ -90,18 +90,18 @@ pub struct Log {
     cursors: Arc<Cursors>,
     listening: Mutex<Listening>,
     pub(super) replies: Replies,
-    /// Held by the one who retries, of those who wait without a thread.
+    /// Held by the one asynchronous caller that retries a refused append; the others wait for it.
     pub(super) turn: tokio::sync::Mutex<()>,
-    /// The daemon stops: nobody may be kept waiting for storage any more.
+    /// Whether back-pressure has ended because the daemon stops.
     ignores_limit: AtomicBool,
     stall: Mutex<Stall>,
     pub(super) traffic: Traffic,
 }
 
-/// Why a record was not appended this time.
+/// Reason why an append was refused. The caller may retry, except after `Closed`.
 pub(super) enum Refusal {
     Disk(JournalError),
-    /// Too much waits for storage.
+    /// The evaluation backlog is at its limit.
     Full,
     /// The database is not at its path.
     DatabaseFault,
@@ -110,26 +110,26 @@ pub(super) enum Refusal {
 }
 
 impl Log {
-    /// Ends back-pressure: the daemon stops, and whoever waits for room would hold it up. What still comes is
-    /// bounded by what the broker has in flight.
+    /// Ends back-pressure because the daemon stops: waiting callers would delay it. Messages that still arrive are bounded
+    /// by the broker's in-flight window.
     pub fn stop_backpressure(&self) {
         self.ignores_limit.store(true, Ordering::Relaxed);
     }
 
-    /// The end: nothing is appended any more, and what both cursors are past leaves the disk.
+    /// Closes the log: later appends are refused, and records behind both cursors are deleted from disk.
     pub fn close(&self) {
         if let Some(journal) = self.lock().take() {
             journal.close(self.done_through());
         }
     }
 
-    /// Opens or closes a way in, which starts or stops its listening clock.
+    /// Opens or closes an ingress, which starts or stops its listening clock.
     pub fn set_open(&self, ingress: Ingress, is_open: bool) {
         let is_accepting = self.is_accepting();
         self.listening().set_open(ingress, is_open, is_accepting, Instant::now());
     }
 
-    /// Reads all clocks. To be called each second at least, or the listening clocks fall behind.
+    /// Reads all clocks. Call it at least once a second, or the listening clocks fall behind.
     pub fn now(&self) -> Now {
         let now = Instant::now();
         let is_accepting = !self.has_database_fault() && !self.stall().has_waiting_callers(now);
@@ -150,8 +150,7 @@ impl Log {
         self.unpublished.last()
     }
 
-    /// Position up to which records are judged, and what came of them committed to a database that was seen in its place
-    /// since.
+    /// Position up to which records are evaluated and committed, to a database whose path was verified after the commit.
     #[must_use]
     pub fn verified(&self) -> Position {
         self.cursors.verified.position()
@@ -189,17 +188,17 @@ impl Log {
         self.cursors.publication.advance(position);
     }
 
-    /// Reports the outcome of an action to the operator who waits for it.
+    /// Sends the outcome of an action to its operator.
     pub fn answer(&self, position: Position, answer: ActionAnswer) {
         self.replies.answer(position, answer);
     }
 
-    /// Tells operators whose actions are committed, and whose outcome was lost with an evaluator.
+    /// Fails the unanswered actions up to a committed position: an evaluator that failed has lost their outcome.
     pub fn give_up_answers_through(&self, position: Position) {
         self.replies.give_up_through(position);
     }
 
-    /// Whether what is sent is accepted: nobody is kept waiting for a disk or for storage.
+    /// Whether records are accepted: the database is in place, and no caller waits for the disk or storage.
     #[must_use]
     pub fn is_accepting(&self) -> bool {
         !self.has_database_fault() && !self.stall().has_waiting_callers(Instant::now())
@@ -223,17 +222,17 @@ impl Log {
         &self.settings.folder
     }
 
-    /// Returns when something was appended since the last time. For one consumer.
+    /// Returns after the next append, or at once if there was one since the last call. For one consumer.
     pub(super) async fn appended(&self) {
         self.appended.notified().await;
     }
 
-    /// Returns when a record that is to be published was appended since the last time. For one consumer.
+    /// Like [`Log::appended`], for records that are to be published. For one consumer.
     pub(super) async fn appended_outbound(&self) {
         self.unpublished.appended().await;
     }
 
-    /// Messages in and out, and topics.
+    /// Counts of messages, and the busiest topics.
     #[must_use]
     pub const fn traffic(&self) -> &Traffic {
         &self.traffic
@@ -243,7 +242,7 @@ impl Log {
         self.settings.durability == Durability::Power
     }
 
-    /// `None` when there is no room for now. `on_append` runs before anybody can read the record.
+    /// Appends unless the log refuses the record; then notes the refusal. `on_append` runs before the record is readable.
     pub(super) fn try_append(
         &self,
         record: &[u8],
@@ -261,15 +260,15 @@ impl Log {
         }
     }
 
-    /// Records that the disk or the device failed, for the log lines and for [`Log::is_accepting`].
+    /// Notes a failed write or sync, for log lines and [`Log::is_accepting`].
     pub(super) fn note_disk_failure(&self, why: &dyn Display) {
         self.stall().disk(why, Instant::now());
     }
 
-    /// Records that a message got in: present trouble is over.
+    /// Notes an accepted record, which ends a stall.
     pub(super) fn note_accepted(&self) {
         let mut stall = self.stall();
-        // Each message comes by here: the clock is read only where there is something to say.
+        // Every message passes here, so the clock is read only during a stall.
         if stall.is_active() {
             stall.end(Instant::now());
         }
@@ -281,7 +280,7 @@ impl Log {
         journal.delete_through(self.done_through());
         let waiting_bytes = journal.num_bytes_after(self.cursors.evaluation.position());
         if self.ignores_limit.load(Ordering::Relaxed) {
-            // What a stop can't wait for is in the log for the next start.
+            // The next start evaluates what this stop can't wait for.
         } else if self.has_database_fault() {
             return Err(Refusal::DatabaseFault);
         } else if waiting_bytes >= self.limit_bytes {
@@ -324,7 +323,8 @@ impl Log {
         Ok(position)
     }
 
-    /// Records that no cursor needs any more end here. While the database is not at its path, another one may need all.
+    /// Position up to which no cursor needs records. 0 while the database is not at its path: the one that replaces it may
+    /// need all of them.
     fn done_through(&self) -> Position {
         if self.has_database_fault() {
             return 0;
@@ -343,12 +343,12 @@ impl Log {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Option<Journal>> {
-        // Nothing panics while it holds the lock, and the journal is whole between any two steps.
+        // The journal is consistent between any two steps, so a poisoned lock is as good.
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Reports a failed read, which the reader repeats.
+/// Logs a failed read, which the consumer retries.
 pub(super) fn note_unreadable(error: &JournalError) {
     log::error!(target: "vigie::intake", "{error}; what lies there is judged once it can be read, trying again each second");
 }

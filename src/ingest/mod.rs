@@ -1,15 +1,15 @@
-//! The way in: one log on disk of everything that evaluation depends on, and what reads it.
+//! Ingestion: the write-ahead log on disk of everything that evaluation depends on, and its consumers.
 //!
-//! Into the [`Log`] lead two doors for messages, the MQTT client's subscription (`mqtt/`) and the embedded
-//! broker's publish hook (`broker/`), which call it directly and acknowledge when it returns; and the [`Intake`]
-//! actor, which takes readings of own sensors and operators' actions. Out of it lead two cursors: the
-//! [`LogConsumer`] of the evaluator, which decodes every record, and [`OutboundReader`], which finds the own
-//! readings that are still to be published.
+//! Producers: the MQTT client's subscription (`mqtt/`) and the embedded broker's publish hook (`broker/`) append messages
+//! to the [`Log`] directly, and acknowledge them when the call returns. The [`Intake`] actor appends readings of own
+//! sensors and operators' actions.
+//! Consumers: the evaluator's [`LogConsumer`] decodes every record. The publication's [`OutboundReader`] selects own
+//! readings and forwarded messages that are not published yet. Each has a cursor.
 //!
-//! Always: what was accepted is on disk (with `durability = "power"`: on the device) and stays there until both
-//! cursors are past it. When the disk doesn't take it, or too much waits for storage, nothing is accepted, so
-//! nothing is acknowledged: the broker keeps it.
-//! Never: a message in memory alone, or a panic in `accept` (a caller is C).
+//! Always: an accepted record is on disk (with `durability = "power"`: on the device) and stays there until both cursors
+//! have passed it. When a write fails or the backlog is full, nothing is accepted, so nothing is acknowledged and the
+//! broker keeps it.
+//! Never: an accepted message in memory alone, or a panic in `accept` (one caller is C).
 
 mod append;
 mod consumer;

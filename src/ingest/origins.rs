@@ -1,48 +1,48 @@
-//! Which series Home Assistant knows already, because Vigie learned of them by its discovery: shown to it again they
-//! would be there twice.
+//! Origins of series: which ones Vigie learned from Home Assistant's discovery. Home Assistant must not be shown its own
+//! series again, or it would have each twice.
 //!
-//! Noted as messages are evaluated, by the format that decoded them, and only where a table of devices reads Home
-//! Assistant's discovery. Such a table makes it unknown where a series comes from until its first reading of this
-//! process, and until then it is not shown.
+//! Origins are noted at evaluation, by the format that decoded a message, and only if a `[[devices]]` table reads Home
+//! Assistant's discovery. With such a table, a series has no known origin before its first reading in this process, and is
+//! not shown until then.
 //!
-//! Always: a series that Home Assistant's discovery brought once counts as its own. Never: more than [`MOST`] series;
-//! those beyond stay unknown.
+//! Always: a series that once came by Home Assistant's discovery counts as its own. Never: more than [`MOST`] series; the
+//! origin of others stays unknown.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use crate::domain::{Quantity, QuickMap, SensorId};
 
-/// As many series as are judged.
+/// Limit of series, the same as that of evaluated series.
 const MOST: usize = 250_000;
 
 /// Origins of series.
 #[derive(Debug, Default)]
 pub(super) struct Origins {
-    /// Whether a table reads Home Assistant's discovery, so that origins count.
+    /// Whether a `[[devices]]` table reads Home Assistant's discovery.
     counts: bool,
-    /// Whether a series is Home Assistant's.
+    /// Whether each series is Home Assistant's.
     series: RwLock<QuickMap<(SensorId, Quantity), bool>>,
     version: AtomicU64,
 }
 
 impl Origins {
-    /// Nothing is known yet.
+    /// No known origins. `counts` is whether a table reads Home Assistant's discovery.
     pub fn new(counts: bool) -> Self {
         Self { counts, ..Self::default() }
     }
 
-    /// Whether anything is to be noted.
+    /// Whether origins are noted.
     pub const fn counts(&self) -> bool {
         self.counts
     }
 
-    /// One more with each change.
+    /// Version; grows with each change.
     pub fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
 
-    /// A series was read from a message.
+    /// Notes the origin of a series that a message carried.
     pub fn note(&self, sensor: &SensorId, quantity: &Quantity, is_home_assistants: bool) {
         let key = (sensor.clone(), quantity.clone());
         let known = self.series.read().unwrap_or_else(PoisonError::into_inner).get(&key).copied();

@@ -1,9 +1,8 @@
-//! The publication's cursor over the log: finds what is to be published among all records, own readings and messages
-//! that are forwarded.
+//! Consumer of the publication: selects outbound records (own readings and forwarded messages) from the log.
 //!
-//! Always: each such record behind the publication cursor comes out once, in order. Others are passed over as they are
-//! read, and only up to the last such record: where nothing is to be published, nothing is read. Never: more than
-//! [`SCANNED`] records read at a time, on the caller's thread.
+//! Always: each outbound record after the publication cursor is returned once, in order. Reads end at the last outbound
+//! record, so an empty backlog costs no read.
+//! Never: more than [`SCANNED`] records read in one call, on the caller's thread.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,30 +13,30 @@ use super::log::note_unreadable;
 use super::record::{self, Body, IncomingMessage};
 use crate::domain::{Position, Reading};
 
-/// Own readings that may wait for publication, on disk: past it the oldest are skipped. Four sensors at 2 s ride
-/// out seven hours without a broker, a hundred at 2 s a quarter of an hour.
+/// Limit of the publication backlog in records, on disk; past it the oldest are skipped. It bridges seven hours without a
+/// broker for four sensors at 2 s, a quarter of an hour for a hundred.
 pub const PUBLICATION_CAPACITY: u64 = 50_000;
 
-/// Records read at a time at most: a few milliseconds.
+/// Limit of records read in one call: a few milliseconds.
 const SCANNED: usize = 4096;
-/// Between two polls of a log that can't be read, and of one whose wake-up was missed.
+/// Delay until the next poll after a failed read or a missed wake-up.
 const POLL_AGAIN: Duration = Duration::from_secs(1);
 
-/// Something that is to be published.
+/// Outbound record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outbound {
     /// Position of its record in the log.
     pub position: Position,
-    /// What it is.
+    /// Content of the record.
     pub content: OutboundContent,
 }
 
-/// What is to be published.
+/// Content of an outbound record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OutboundContent {
     /// An own reading, exactly as it was measured.
     Reading(Reading),
-    /// A device's message, as the device sent it.
+    /// A device's message, unchanged.
     Forwarded {
         /// Its topic.
         topic: String,
@@ -48,7 +47,7 @@ pub enum OutboundContent {
     },
 }
 
-/// Reading end of a [`Log`] for publication; one at a time.
+/// Consumer of a [`Log`] for publication; one at a time.
 #[derive(Debug)]
 pub struct OutboundReader {
     log: Arc<Log>,
@@ -56,14 +55,14 @@ pub struct OutboundReader {
 }
 
 impl OutboundReader {
-    /// Begins after the publication cursor.
+    /// Consumer that begins after the publication cursor.
     #[must_use]
     pub fn new(log: Arc<Log>) -> Self {
         let reader = Reader::new(log.folder(), log.published());
         Self { log, reader }
     }
 
-    /// What is next, at most so many; fewer when there are no more, or when they lie far apart.
+    /// Returns the next `at_most` outbound records; fewer at the end of the log, or if they lie far apart.
     pub fn poll(&mut self, at_most: usize) -> Vec<Outbound> {
         let through = self.log.last_outbound();
         let (mut found, mut scanned) = (Vec::new(), 0);
@@ -110,7 +109,7 @@ fn content(body: Body<'_>) -> Option<OutboundContent> {
     }
 }
 
-/// Returns when something may have been appended that is to be published, since the last time. For one consumer.
+/// Waits for the next outbound record, or [`POLL_AGAIN`] at most. For one consumer.
 pub async fn appended(log: &Log) {
     let _polls_anyway = tokio::time::timeout(POLL_AGAIN, log.appended_outbound()).await;
 }
@@ -180,7 +179,7 @@ mod tests {
         log.accept_message("b", b"foreign");
         log.append_readings(&[reading(1)]).await;
         log.accept_async(&forwarded("c", b"2", true)).await;
-        // Too large to be taken, and so to be forwarded.
+        // Over the size limit, so it is not forwarded.
         log.accept_async(&forwarded("d", &vec![0; log.max_payload_bytes() + 1], false)).await;
         assert_eq!(log.unpublished(), 3);
         assert!(log.unpublished_bytes() > 0);

@@ -1,10 +1,10 @@
-//! The previous version's outbox: own readings that it had not published yet, in a journal of their own.
+//! Migration of the previous version's outbox: own readings that were not published yet, in a journal of their own.
 //!
-//! They are appended to the log once, at the first start, as own readings; then the folder is removed. Killed in
-//! between, the next start appends them again, and evaluation recognises them.
+//! The first start appends them to the log as own readings and removes the folder. After a kill in between, the next start
+//! appends them again, and evaluation deduplicates.
 //!
-//! Layout of its records: `01`, then a reading as in `own_reading.rs`; or `02` and the position (8 bytes,
-//! little-endian) up to which every record is done with.
+//! Layout of its records: `01` and a reading as in `own_reading.rs`; or `02` and the position (8 bytes, little-endian) up to
+//! which every record is published.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -19,24 +19,24 @@ const DONE: u8 = 2;
 /// Records read at a time.
 const READ_AT_ONCE: usize = 1000;
 
-/// What was found in an outbox.
+/// Result of a migration.
 #[derive(Debug, Default)]
 pub struct OutboxMigration {
     /// Readings appended to the log.
     pub appended: usize,
     /// Readings that are in the database already: published, stored, and not marked as done.
     pub stored: usize,
-    /// Records that can't be understood.
+    /// Records of an unknown layout.
     pub unknown: usize,
-    /// What can't be read.
+    /// State of the journal: damage and gaps.
     pub recovery: Recovery,
 }
 
-/// Appends what waits in the outbox at `folder` to the log, and removes the folder. `None` where there is no
-/// outbox. Readings that `is_stored` knows are left out.
+/// Appends the unpublished readings of the outbox at `folder` to the log, and removes the folder; `None` without an
+/// outbox. Skips readings for which `is_stored` returns true.
 ///
 /// # Errors
-/// When the folder can't be used, or the log does not take a reading; it may be tried again.
+/// If the folder can't be read or removed, or an append fails. A retry is safe.
 pub fn migrate_outbox(
     folder: &Path,
     log: &Arc<Log>,

@@ -1,15 +1,15 @@
-//! An own sensor's reading in a record of the log. Pure.
+//! Binary layout of an own sensor's reading in a log record. Pure.
 //!
 //! ```text
-//! offset  bytes  what
-//!      0      8  its time: seconds since 1970 in UTC, signed
-//!      8      4  and nanoseconds
-//!     12      …  five texts, each its length in 4 bytes and its bytes of UTF-8:
+//! offset  bytes  field
+//!      0      8  timestamp: seconds since 1970 in UTC, signed
+//!      8      4  timestamp: nanoseconds
+//!     12      …  five strings, each its length in 4 bytes and its UTF-8:
 //!                sensor id, location, quantity, the value as it prints, unit
 //! ```
 //!
-//! Integers are little-endian. Always: what is read is exactly what was written, the form of the value
-//! included. Never: a reading that `domain` would not take.
+//! Integers are little-endian. Always: reading inverts writing, including the notation of the value. Never: a reading that
+//! `domain` would reject.
 
 use chrono::DateTime;
 
@@ -30,7 +30,7 @@ pub fn write(out: &mut Vec<u8>, reading: &Reading) {
     }
 }
 
-/// `None` for anything this version does not write.
+/// Reads a reading; `None` for any other layout.
 #[must_use]
 pub fn read(mut bytes: &[u8]) -> Option<Reading> {
     let reading = read_first(&mut bytes)?;

@@ -1,11 +1,11 @@
-//! Whether messages come so fast that it pays to let some come together before the next look: each
-//! batch wakes three threads, which costs more than judging it when it holds two or three. Pure.
+//! Message rate, by which the consumer decides whether to wait for a larger batch. Each batch wakes three threads, which
+//! costs more than the evaluation of two or three messages. Pure.
 
 use std::time::{Duration, Instant};
 
-/// Time span that messages are counted in.
+/// Time span in which messages are counted.
 const WINDOW: Duration = Duration::from_millis(20);
-/// Messages within [`WINDOW`] that make the pace high: 8,000 a second.
+/// Messages within a [`WINDOW`] from which the rate counts as high: 8,000 a second.
 const MANY: u64 = 160;
 
 /// Rate of messages over the last [`WINDOW`].
@@ -17,7 +17,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// A low pace; the first window begins at `now`.
+    /// Low rate; the first window begins at `now`.
     #[must_use]
     pub const fn new(now: Instant) -> Self {
         Self { since: now, messages: 0, is_high: false }
@@ -34,7 +34,7 @@ impl Pace {
         }
     }
 
-    /// Whether the last whole window brought [`MANY`] messages or more.
+    /// Whether the last complete window had [`MANY`] messages or more.
     #[must_use]
     pub const fn is_high(&self) -> bool {
         self.is_high
@@ -45,7 +45,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// Notes so many a millisecond for so long.
+    /// Notes `each` messages a millisecond, for a time.
     fn run(pace: &mut Pace, from: Instant, milliseconds: u64, each: u64) -> Instant {
         for millisecond in 1..=milliseconds {
             pace.note(each, from + Duration::from_millis(millisecond));

@@ -1,10 +1,10 @@
-//! One record of the log, byte by byte. Pure.
+//! Binary layout of a log record. Pure.
 //!
-//! Everything that evaluation depends on is such a record: a message of a device, a reading of the daemon's own
-//! sensors, an operator's action by the API, a time mark, a finding of the daemon about itself.
+//! A record is a device's message, a reading of an own sensor, an operator's action by the API, a time mark (the clocks
+//! alone), or a finding of the daemon about itself. Evaluation depends on nothing else.
 //!
 //! ```text
-//! offset  bytes  what
+//! offset  bytes  field
 //!      0      1  version: 2
 //!      1      1  kind: 1 message, 2 own reading, 3 operator's action, 4 time mark, 5 finding
 //!      2      8  time of receipt: microseconds since 1970, signed
@@ -12,9 +12,9 @@
 //!     34         by kind:
 //!
 //!                message                         own reading (`own_reading.rs`)
-//!      0      1  bits 0-1: way in (0 own,        operator's action: JSON of `OperatorAction`
+//!      0      1  bits 0-1: ingress (0 own,       operator's action: JSON of `OperatorAction`
 //!                1 embedded, 2 remote)           time mark: nothing
-//!                bit 2: replayed by the broker        finding: JSON of `Finding`
+//!                bit 2: replayed by the broker   finding: JSON of `Finding`
 //!                bits 3-4: QoS
 //!                bit 5: to be forwarded upstream,
 //!                bit 6: and retained there
@@ -24,11 +24,11 @@
 //!      …      …  payload; of one over the limit, the beginning
 //! ```
 //!
-//! Integers are little-endian, like the frame around it (`journal/frame.rs`). Version 1, which the previous
-//! version wrote, is a live message without clocks: `1`, time of receipt (8), payload length (4), topic length
-//! (2), topic, payload.
+//! Integers are little-endian, as in the enclosing frame (`journal/frame.rs`). Version 1, by the previous version of the
+//! program, is a live message without clocks: `1`, time of receipt (8), payload length (4), topic length (2), topic,
+//! payload.
 //!
-//! Always: what is decoded is exactly what was encoded. Never: a panic, whatever the bytes.
+//! Always: decoding inverts encoding. Never: a panic, whatever the bytes.
 
 use std::time::Duration;
 
@@ -48,17 +48,17 @@ const FINDING: u8 = 5;
 
 const HEADER_BYTES: usize = 34;
 
-/// User property of a message that was forwarded, in MQTT 5.
+/// MQTT 5 user property of forwarded messages.
 pub const FORWARDED_PROPERTY: &str = "vigie-forwarded";
 
 /// Flags of a message.
 const FORWARD: u8 = 1 << 5;
 const RETAINED: u8 = 1 << 6;
 
-/// Bytes kept of a payload that can't be used, for inspection.
+/// Bytes kept of a rejected payload, for inspection.
 pub const KEPT_BYTES: usize = 4096;
 
-/// When a record was appended: by the wall clock, and by the listening clocks.
+/// Time of an append, by the wall clock and the listening clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
     /// Wall clock, in UTC.
@@ -67,31 +67,31 @@ pub struct Receipt {
     pub clocks: Option<ListeningClocks>,
 }
 
-/// A message as it arrived.
+/// A message as it was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IncomingMessage<'a> {
     /// Topic, at most 65,535 bytes.
     pub topic: &'a str,
-    /// Payload; once it is recorded, the first [`KEPT_BYTES`] of one over the limit.
+    /// Payload. A record keeps the first [`KEPT_BYTES`] of one over the limit.
     pub payload: &'a [u8],
     /// The payload's true length in bytes.
     pub payload_bytes: usize,
     /// `None` in records of version 1.
     pub ingress: Option<Ingress>,
-    /// Whether the broker sent it from its retained messages, at a subscription.
+    /// Whether the broker replayed it from its retained messages, at a subscription.
     pub is_replayed: bool,
     /// Quality of service it arrived with: 0, 1 or 2.
     pub qos: u8,
-    /// How it is forwarded upstream; `None` for not at all.
+    /// Options of forwarding upstream; `None` if it is not forwarded.
     pub forward: Option<Forward>,
-    /// Whether it describes devices, and may be larger than a reading. Not recorded: its topic tells.
+    /// Whether it is a description, which may be larger than a reading. Not recorded, as it follows from the topic.
     pub is_description: bool,
 }
 
-/// How a message is forwarded upstream.
+/// Options of forwarding upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Forward {
-    /// Whether the broker there is to retain it.
+    /// Whether the upstream broker retains it.
     pub is_retained: bool,
 }
 
@@ -113,7 +113,7 @@ impl<'a> IncomingMessage<'a> {
     }
 }
 
-/// What a record holds.
+/// Content of a record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body<'a> {
     /// Message of a device, or an operator's action by MQTT.
@@ -122,13 +122,13 @@ pub enum Body<'a> {
     OwnReading(Reading),
     /// Operator's action by the API.
     Action(OperatorAction),
-    /// The time alone: nothing else happened.
+    /// The clocks alone.
     TimeMark,
-    /// Something that the daemon found out about itself.
+    /// Finding of the daemon about itself.
     Finding(Finding),
 }
 
-/// Whether the daemon is to publish what a record holds: a reading of its own, or a message that is forwarded.
+/// Whether a record is outbound: an own reading, or a message that is forwarded.
 #[must_use]
 pub fn is_outbound(record: &[u8]) -> bool {
     match record {
@@ -154,33 +154,33 @@ fn header(kind: u8, at: DateTime<Utc>, clocks: &ListeningClocks) -> Vec<u8> {
 /// Record of a message. MQTT bounds a topic by 65,535 bytes; a longer one is cut.
 #[must_use]
 pub fn message(
-    arrival: &IncomingMessage<'_>,
+    message: &IncomingMessage<'_>,
     at: DateTime<Utc>,
     clocks: &ListeningClocks,
     max_payload_bytes: usize,
 ) -> Vec<u8> {
-    let kept = match arrival.payload.len() {
-        fits if fits <= max_payload_bytes => arrival.payload,
-        longer => &arrival.payload[..KEPT_BYTES.min(longer)],
+    let kept = match message.payload.len() {
+        fits if fits <= max_payload_bytes => message.payload,
+        longer => &message.payload[..KEPT_BYTES.min(longer)],
     };
-    let mut topic_end = arrival.topic.len().min(u16::MAX.into());
-    while !arrival.topic.is_char_boundary(topic_end) {
+    let mut topic_end = message.topic.len().min(u16::MAX.into());
+    while !message.topic.is_char_boundary(topic_end) {
         topic_end -= 1;
     }
-    let topic = &arrival.topic.as_bytes()[..topic_end];
-    let ingress = arrival.ingress.map_or(0, Ingress::index);
+    let topic = &message.topic.as_bytes()[..topic_end];
+    let ingress = message.ingress.map_or(0, Ingress::index);
     let flags = u8::try_from(ingress).unwrap_or_default()
-        | u8::from(arrival.is_replayed) << 2
-        | (arrival.qos & 3) << 3
-        // What is not kept whole can't be forwarded; it is rejected by name.
-        | match arrival.forward.filter(|_| arrival.payload.len() <= max_payload_bytes) {
+        | u8::from(message.is_replayed) << 2
+        | (message.qos & 3) << 3
+        // A truncated payload is not forwarded; evaluation rejects it.
+        | match message.forward.filter(|_| message.payload.len() <= max_payload_bytes) {
             None => 0,
             Some(Forward { is_retained: false }) => FORWARD,
             Some(Forward { is_retained: true }) => FORWARD | RETAINED,
         };
     let mut record = header(MESSAGE, at, clocks);
     record.push(flags);
-    let payload_bytes = u32::try_from(arrival.payload_bytes).unwrap_or(u32::MAX);
+    let payload_bytes = u32::try_from(message.payload_bytes).unwrap_or(u32::MAX);
     record.extend_from_slice(&payload_bytes.to_le_bytes());
     record.extend_from_slice(&u16::try_from(topic.len()).unwrap_or(u16::MAX).to_le_bytes());
     record.extend_from_slice(topic);
@@ -230,7 +230,7 @@ pub fn finding(
     Ok(record)
 }
 
-/// `None` for a layout this version does not know.
+/// Decodes a record; `None` for an unknown layout.
 #[must_use]
 pub fn decode(record: &[u8]) -> Option<(Receipt, Body<'_>)> {
     let (version, rest) = record.split_first()?;
@@ -238,8 +238,8 @@ pub fn decode(record: &[u8]) -> Option<(Receipt, Body<'_>)> {
         VERSION => decode_current(rest),
         VERSION_BEFORE => {
             let (at, rest) = take_time(rest)?;
-            let arrival = take_arrival(rest)?;
-            Some((Receipt { at, clocks: None }, Body::Message(arrival)))
+            let message = take_message(rest)?;
+            Some((Receipt { at, clocks: None }, Body::Message(message)))
         }
         _ => None,
     }
@@ -257,13 +257,13 @@ fn decode_current(rest: &[u8]) -> Option<(Receipt, Body<'_>)> {
     let body = match *kind {
         MESSAGE => {
             let (flags, rest) = rest.split_first()?;
-            let mut arrival = take_arrival(rest)?;
-            arrival.ingress = Ingress::ALL.get(usize::from(flags & 3)).copied();
-            arrival.is_replayed = flags & 4 != 0;
-            arrival.qos = flags >> 3 & 3;
-            arrival.forward =
+            let mut message = take_message(rest)?;
+            message.ingress = Ingress::ALL.get(usize::from(flags & 3)).copied();
+            message.is_replayed = flags & 4 != 0;
+            message.qos = flags >> 3 & 3;
+            message.forward =
                 (flags & FORWARD != 0).then_some(Forward { is_retained: flags & RETAINED != 0 });
-            Body::Message(arrival)
+            Body::Message(message)
         }
         OWN_READING => Body::OwnReading(own_reading::read(rest)?),
         ACTION => Body::Action(serde_json::from_slice(rest).ok()?),
@@ -279,8 +279,8 @@ fn take_time(rest: &[u8]) -> Option<(DateTime<Utc>, &[u8])> {
     Some((DateTime::from_timestamp_micros(i64::from_le_bytes(*micros))?, rest))
 }
 
-/// Lengths, topic and payload, which both versions have alike.
-fn take_arrival(rest: &[u8]) -> Option<IncomingMessage<'_>> {
+/// Lengths, topic and payload, which are the same in both versions.
+fn take_message(rest: &[u8]) -> Option<IncomingMessage<'_>> {
     let (payload_bytes, rest) = rest.split_first_chunk()?;
     let (topic_bytes, rest) = rest.split_first_chunk()?;
     let (topic, payload) = rest.split_at_checked(u16::from_le_bytes(*topic_bytes).into())?;

@@ -1,11 +1,11 @@
-//! Which topics are taken in: what formats ask for, and what they learned to ask for from the messages before.
+//! Subscribed topics: the filters of all formats, and filters that formats learn from earlier messages.
 //!
-//! Formats learn in the evaluator, behind the log; the doors ask here, before it. A description (a discovery, a device's
-//! definition) that is logged and not yet evaluated may name topics that nobody claims yet, so until it is evaluated the
-//! embedded broker's messages are logged whatever their topic; evaluation passes over those that still nobody claims.
+//! Formats learn in the evaluator, after the log; producers filter by topic before it. A *description* (a discovery message,
+//! a device's definition) may name new topics. While one is logged and not evaluated yet, the embedded broker's messages are
+//! logged whatever their topic, and evaluation skips those that remain unclaimed.
 //!
-//! Always: a topic that is learned is claimed from the record after its description on. Never: more than
-//! [`MOST_LEARNED`] topics, or a lock held for longer than a look-up or an exchange.
+//! Always: a learned topic is claimed from the record after its description on. Never: more than [`MOST_LEARNED`] topics, or
+//! a lock held for longer than a look-up or an exchange.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,10 +17,10 @@ use super::inventory::Inventory;
 use super::origins::Origins;
 use crate::domain::{Measurement, Position, Quantity, SensorId};
 
-/// Learned filters, at most: two for each of 25,000 entities.
+/// Limit of learned filters: two for each of 25,000 entities.
 pub const MOST_LEARNED: usize = 50_000;
 
-/// Handle to the shared state. Cheap to clone.
+/// Handle to the shared state. Cloning is shallow.
 #[derive(Debug, Clone)]
 pub struct Subscriptions(Arc<Shared>);
 
@@ -30,14 +30,14 @@ struct Shared {
     learned: RwLock<Arc<Learned>>,
     requests: RwLock<Vec<Request>>,
     inventory: Inventory,
-    /// Position of the last description in the log.
+    /// Position of the last description in the log, or a later one.
     described: AtomicU64,
     /// Position up to which the log is evaluated.
     evaluated: AtomicU64,
     origins: Origins,
 }
 
-/// Filters that formats ask for because of earlier messages.
+/// Filters that formats learned from earlier messages.
 #[derive(Debug, Default)]
 struct Learned {
     /// One more with each change.
@@ -48,8 +48,8 @@ struct Learned {
 }
 
 impl Subscriptions {
-    /// Begins with what formats ask for; `last` is the end of the log, where descriptions may be that are still to be
-    /// evaluated.
+    /// Subscriptions of the formats, with nothing learned. `last` is the end of the log: descriptions before it may be
+    /// unevaluated.
     #[must_use]
     pub fn new(formats: Formats, last: Position) -> Self {
         Self(Arc::new(Shared {
@@ -63,26 +63,26 @@ impl Subscriptions {
         }))
     }
 
-    /// Formats, with nothing remembered.
+    /// Formats, in their initial state.
     #[must_use]
     pub fn formats(&self) -> &Formats {
         &self.0.formats
     }
 
-    /// What has been heard on the topics that are taken in, and beside them.
+    /// Inventory of received sensors and unclaimed topics.
     #[must_use]
     pub fn inventory(&self) -> &Inventory {
         &self.0.inventory
     }
 
-    /// Whether no format claims a topic, and it is none of a request to devices: nobody takes it.
+    /// Whether a topic is unclaimed: no format decodes it, and no request to devices uses it.
     #[must_use]
     pub fn is_unclaimed(&self, topic: &str) -> bool {
         let requests = self.0.requests.read().unwrap_or_else(PoisonError::into_inner);
         !self.0.formats.claims(topic) && requests.iter().all(|it| it.topic != topic)
     }
 
-    /// All filters, those that the daemon can't do without first, and the version of what was learned.
+    /// All filters, required ones first, and the version of the learned ones.
     #[must_use]
     pub fn filters(&self) -> (Vec<Filter>, u64) {
         let learned = self.learned();
@@ -93,7 +93,7 @@ impl Subscriptions {
         (filters, learned.version)
     }
 
-    /// Version of what was learned: one more with each change.
+    /// Version of the learned filters; grows with each change.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.learned().version
@@ -113,35 +113,35 @@ impl Subscriptions {
             || learned.wild.iter().any(|filter| matches(filter, topic))
     }
 
-    /// Whether messages on a topic describe devices: they may be large, and formats learn from them.
+    /// Whether messages on a topic are descriptions, which may be large and from which formats learn.
     #[must_use]
     pub fn is_description(&self, topic: &str) -> bool {
         self.0.formats.is_description(topic)
     }
 
-    /// A description is in the log, at a position or before it.
+    /// Notes that a description was logged, at a position or before it.
     pub fn note_description(&self, last: Position) {
         self.0.described.fetch_max(last, Ordering::AcqRel);
     }
 
-    /// The log is evaluated up to a position.
+    /// Notes the position up to which the log is evaluated.
     pub(super) fn note_evaluated(&self, through: Position) {
         self.0.evaluated.store(through, Ordering::Release);
     }
 
-    /// What is to be published so that devices go on publishing.
+    /// Requests to publish so that devices keep publishing.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.0.requests.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether a series may be shown to Home Assistant: not where it came from there.
+    /// Whether a series may be shown to Home Assistant: not if it came from there.
     #[must_use]
     pub fn may_show(&self, sensor: &SensorId, quantity: &Quantity) -> bool {
         self.0.origins.may_show(sensor, quantity)
     }
 
-    /// Version of what [`may_show`](Self::may_show) knows: one more with each change.
+    /// Version of the origins behind [`may_show`](Self::may_show); grows with each change.
     #[must_use]
     pub fn origins(&self) -> u64 {
         self.0.origins.version()
@@ -157,7 +157,7 @@ impl Subscriptions {
         }
     }
 
-    /// What formats ask for by now: filters, and requests.
+    /// Replaces the learned filters and the requests.
     pub(super) fn learn(&self, filters: Vec<Filter>, requests: Vec<Request>) {
         *self.0.requests.write().unwrap_or_else(PoisonError::into_inner) = requests;
         let mut known: HashSet<String> =

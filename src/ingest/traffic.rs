@@ -1,8 +1,8 @@
-//! What passes between the daemon and its broker: messages in and out, and the busiest topics with their last payloads.
+//! Message statistics: totals in and out, and the busiest topics with their last payloads.
 //!
-//! Always: a message costs a lock that is free as a rule, one look-up and the copy of at most [`SHOWN_BYTES`]. Whoever
-//! reads the table holds it for the sorting of at most [`MOST_TOPICS`] topics, once a second.
-//! Never: a message that is refused, or passed over, for being counted.
+//! Always: a message costs a mostly uncontended lock, one look-up and a copy of at most [`SHOWN_BYTES`]. Readers sort at
+//! most [`MOST_TOPICS`] topics under the lock, once a second.
+//! Never: a message that is refused or skipped because of its statistics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,19 +11,19 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::{Ingress, QuickMap};
 
-/// Topics that are counted: many times those of a fleet with shared topics, and 200 kB.
+/// Limit of counted topics: far more than a fleet with shared topics has; 200 kB.
 const MOST_TOPICS: usize = 512;
 
-/// Bytes kept of the last payload.
+/// Limit of bytes kept of the last payload.
 const SHOWN_BYTES: usize = 256;
 
-/// A topic that is longer is not counted by itself.
+/// Limit of a topic's length in bytes; longer ones count in the totals only.
 const LONGEST_TOPIC: usize = 512;
 
-/// Weight of the last second in a topic's rate.
+/// Weight of the last second in a topic's rate (exponential smoothing).
 const WEIGHT: f64 = 0.2;
 
-/// Counts messages. Shared by all ways in and out.
+/// Message counters, shared by all producers and the publication.
 #[derive(Debug, Default)]
 pub struct Traffic {
     num_in: AtomicU64,
@@ -33,25 +33,25 @@ pub struct Traffic {
     topics: Mutex<Topics>,
 }
 
-/// A message, as far as it is shown.
+/// Properties of a counted message.
 #[derive(Debug, Clone, Copy)]
 pub struct CountedMessage<'a> {
     /// Topic of the message.
     pub topic: &'a str,
     /// Payload of the message.
     pub payload: &'a [u8],
-    /// Time at which it passed.
+    /// Time of receipt or publication.
     pub at: DateTime<Utc>,
     /// Whether the broker retains it.
     pub is_retained: bool,
 }
 
-/// What is known of a topic.
+/// Statistics of a topic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TopicActivity {
     /// The topic.
     pub topic: String,
-    /// Messages a second, smoothed over some seconds.
+    /// Messages per second, smoothed over some seconds.
     pub per_second: f64,
     /// Time of the last message.
     pub last_at: DateTime<Utc>,
@@ -59,7 +59,7 @@ pub struct TopicActivity {
     pub payload: String,
     /// Whether the payload is longer.
     pub is_cut: bool,
-    /// Whether the broker retains the last message, or sent it from its retained ones.
+    /// Whether the last message is retained, or was replayed from retained messages.
     pub is_retained: bool,
 }
 
@@ -68,7 +68,7 @@ struct Topics(QuickMap<Box<str>, Topic>);
 
 #[derive(Debug)]
 struct Topic {
-    /// Messages since the last second began.
+    /// Messages since the last sample.
     count: u32,
     per_second: f64,
     last_at: DateTime<Utc>,
@@ -107,7 +107,7 @@ impl Traffic {
         self.received[ingress.index()].load(Ordering::Relaxed)
     }
 
-    /// To be called each second: what was counted becomes a rate.
+    /// Updates the rates; call it once a second.
     pub fn sample(&self) {
         self.topics().sample();
     }
@@ -150,7 +150,7 @@ impl Topics {
         }
     }
 
-    /// Forgets the quieter half: a busier topic may be among those that found no room.
+    /// Evicts the quieter half, so that a busier topic that is not listed yet finds room.
     fn make_room(&mut self) {
         let mut topics: Vec<_> = std::mem::take(&mut self.0).into_iter().collect();
         topics.sort_by(|(_, a), (_, b)| b.per_second.total_cmp(&a.per_second));
@@ -175,7 +175,7 @@ impl Topics {
     }
 }
 
-/// A payload as text; a character that the cut went through is left out.
+/// A payload as text, without a character that the limit cut in half.
 fn text(payload: &[u8], is_cut: bool) -> String {
     let whole = match std::str::from_utf8(payload) {
         Err(error) if is_cut && error.error_len().is_none() => &payload[..error.valid_up_to()],

@@ -1,7 +1,7 @@
-//! Last reported availability of each device, and of the sensors that it covers. Pure.
+//! Last reported availability of devices and their sensors. Pure.
 //!
-//! Always: of several reports that cover a sensor (its own, and those of devices whose name its id begins with) the newest
-//! holds. Never: more than [`MOST_DEVICES`] devices.
+//! Always: a sensor has the newest of the reports that cover it: its own, and those of devices whose name is a prefix of its
+//! id. Never: more than [`MOST_DEVICES`] devices.
 
 use chrono::{DateTime, Utc};
 
@@ -10,7 +10,7 @@ use crate::domain::{Availability, Presence, QuickMap, Reach, SensorId};
 /// Limit of devices with a report: some megabytes.
 pub const MOST_DEVICES: usize = 10_000;
 
-/// Last report by device.
+/// Last report of each device.
 #[derive(Debug, Default)]
 pub struct LastAvailability(QuickMap<SensorId, Report>);
 
@@ -22,7 +22,7 @@ struct Report {
 }
 
 impl LastAvailability {
-    /// Replaces the report of a device; a removed device has none.
+    /// Replaces the report of a device. A removed device has no report.
     pub fn note(&mut self, report: &Availability) {
         let Availability { device, reach, presence, at } = report;
         let report = Report { presence: *presence, reach: *reach, at: *at };
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_so_many_devices() {
+    fn devices_past_the_limit_are_not_kept() {
         let mut last = LastAvailability::default();
         for number in 0..=MOST_DEVICES {
             last.note(&report(&number.to_string(), Reach::Sensor, Presence::Online, 0));

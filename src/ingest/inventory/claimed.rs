@@ -1,8 +1,10 @@
-//! What rules took: by rule, how much and what was not understood; by sensor, what it measures and when it was last
-//! heard. Pure.
+//! Counters of claimed messages: by rule, messages and faults; by sensor, its quantities and the time of its last reading.
+//! Pure.
 //!
-//! Always: a message costs a look-up a reading. What a table points to and messages lack is looked for in the first
-//! [`ALWAYS_LOOKED`] of a rule and in one a second from then on. Never: more than [`MOST_SENSORS`] sensors.
+//! A *miss* is a pointer of a rule's table that finds nothing in a message. Misses are sampled: in the first
+//! [`ALWAYS_SAMPLED`] messages of a rule, then in one message a second.
+//!
+//! Always: a message costs one look-up per reading. Never: more than [`MOST_SENSORS`] sensors.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -13,137 +15,136 @@ use crate::ingest::formats::Decoded;
 /// Limit of listed sensors: as many as devices. Readings of the others are only counted; they are in the database.
 const MOST_SENSORS: usize = MOST_DEVICES;
 
-/// Quantities of a sensor: those of a large meter.
+/// Limit of quantities per sensor: as many as a large meter has.
 const MOST_QUANTITIES: usize = 32;
 
-/// Messages of a rule that are all looked at for what they lack.
-const ALWAYS_LOOKED: u64 = 50;
+/// Messages of a rule whose misses are all sampled.
+const ALWAYS_SAMPLED: u64 = 50;
 
-/// From then on, one message in that time.
-const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
+/// Time between two samples after [`ALWAYS_SAMPLED`] messages.
+const SAMPLE_INTERVAL: TimeDelta = TimeDelta::seconds(1);
 
-/// Lines on what a rule's messages lack: a table of a person's own rarely has more values.
+/// Limit of lines on misses per rule; a hand-written table rarely has more values.
 const MOST_MISSES: usize = 32;
 
-/// What rules took.
+/// Counters of claimed messages.
 #[derive(Debug, Default)]
 pub struct Claimed {
-    /// In the order in which rules are asked.
+    /// Rules in order of precedence.
     pub rules: Vec<Rule>,
-    /// Sensors that were heard.
+    /// Sensors with a reading.
     pub sensors: QuickMap<SensorId, Sensor>,
-    /// Last reported availability of devices.
+    /// Last availability of devices.
     pub availability: LastAvailability,
-    /// Readings of sensors that found no room.
+    /// Readings of sensors past the limit.
     pub num_unlisted: u64,
 }
 
-/// What one rule took.
+/// Counters of one rule.
 #[derive(Debug, Default)]
 pub struct Rule {
     /// Name of the rule.
     pub name: Box<str>,
     /// Messages on its topics.
     pub messages: u64,
-    /// Messages that brought nothing and were not meant to.
+    /// Messages that were not meant as readings.
     pub ignored: u64,
-    /// Messages of which nothing can be used.
+    /// Messages of which nothing could be decoded.
     pub rejected: u64,
-    /// Values that can't be used, of messages of which others can.
+    /// Invalid values in messages with other, valid ones.
     pub rejected_parts: u64,
     /// Time of the last message.
     pub last_seen: Option<DateTime<Utc>>,
-    /// What could not be used last.
+    /// Last fault: a rejected message or an invalid value.
     pub last_fault: Option<Fault>,
-    /// Messages that were looked at for what they lack.
-    pub looked_at: u64,
-    /// What was in none of them.
+    /// Messages whose misses were sampled.
+    pub num_samples: u64,
+    /// Misses of every sample.
     pub misses: Vec<String>,
-    last_look: Option<DateTime<Utc>>,
+    last_sample: Option<DateTime<Utc>>,
 }
 
-/// A message, or a value of it, that can't be used.
+/// A rejected message, or an invalid value of a message.
 #[derive(Debug, Clone)]
 pub struct Fault {
     /// Topic of the message.
     pub topic: String,
-    /// Why.
+    /// Reason.
     pub why: String,
     /// Time of receipt.
     pub at: DateTime<Utc>,
 }
 
-/// A sensor that was heard.
+/// Counters of one sensor.
 #[derive(Debug)]
 pub struct Sensor {
-    /// Place of the rule that took its last reading.
+    /// Index of the rule that claimed its last reading.
     pub rule: usize,
-    /// What it measures.
+    /// Its quantities.
     pub series: Vec<Series>,
 }
 
-/// What was heard of one quantity of a sensor.
+/// Counters of one quantity of a sensor.
 #[derive(Debug)]
 pub struct Series {
     /// The quantity.
     pub quantity: Quantity,
     /// Unit of the last reading.
     pub unit: Unit,
-    /// Readings.
+    /// Number of readings.
     pub readings: u64,
-    /// Receipt of the last one that was not replayed by a broker.
+    /// Time of receipt of the last reading that was not replayed by a broker.
     pub last_seen: Option<DateTime<Utc>>,
 }
 
 impl Claimed {
-    /// Begins with the names of the rules, in the order in which they are asked.
+    /// Zero counters of the rules with these names, in order of precedence.
     pub fn new<'a>(rules: impl Iterator<Item = &'a str>) -> Self {
         let rules = rules.map(|name| Rule { name: name.into(), ..Rule::default() }).collect();
         Self { rules, ..Self::default() }
     }
 
-    /// Counts a message on a topic of the rule at a place, with what came of it. Returns whether it is to be looked at for
-    /// what it lacks.
+    /// Counts a message of the rule at an index, with its decoded form. Returns whether its misses are to be sampled.
     pub fn note(
         &mut self,
-        place: usize,
+        rule_index: usize,
         topic: &str,
         decoded: &Result<Decoded, String>,
         at: DateTime<Utc>,
     ) -> bool {
         if let Ok(decoded) = decoded {
-            decoded.measurements.iter().for_each(|it| self.note_reading(place, it, at));
+            decoded.measurements.iter().for_each(|it| self.note_reading(rule_index, it, at));
             decoded.availability.iter().for_each(|it| self.availability.note(it));
         }
-        self.rules.get_mut(place).is_some_and(|rule| rule.note(topic, decoded, at))
+        self.rules.get_mut(rule_index).is_some_and(|rule| rule.note(topic, decoded, at))
     }
 
-    /// Takes in what the last message of a rule lacks.
-    pub fn note_misses(&mut self, place: usize, lines: Vec<String>, at: DateTime<Utc>) {
-        let Some(rule) = self.rules.get_mut(place) else { return };
-        if rule.looked_at == 0 {
+    /// Adds a sample: the misses in the last message of a rule.
+    pub fn note_misses(&mut self, rule_index: usize, lines: Vec<String>, at: DateTime<Utc>) {
+        let Some(rule) = self.rules.get_mut(rule_index) else { return };
+        if rule.num_samples == 0 {
             rule.misses = lines;
             rule.misses.truncate(MOST_MISSES);
         } else {
             let again = |miss: &String| lines.iter().find(|line| key(line) == key(miss)).cloned();
             rule.misses = rule.misses.iter().filter_map(again).collect();
         }
-        rule.looked_at += 1;
-        rule.last_look = Some(at);
+        rule.num_samples += 1;
+        rule.last_sample = Some(at);
     }
 
-    fn note_reading(&mut self, place: usize, measurement: &Measurement, at: DateTime<Utc>) {
+    fn note_reading(&mut self, rule_index: usize, measurement: &Measurement, at: DateTime<Utc>) {
         let reading = &measurement.reading;
         if !self.sensors.contains_key(&reading.sensor_id) {
             if self.sensors.len() == MOST_SENSORS {
                 self.num_unlisted += 1;
                 return;
             }
-            let new = Sensor { rule: place, series: Vec::new() };
+            let new = Sensor { rule: rule_index, series: Vec::new() };
             self.sensors.insert(reading.sensor_id.clone(), new);
         }
         let Some(sensor) = self.sensors.get_mut(&reading.sensor_id) else { return };
-        sensor.rule = place;
+        sensor.rule = rule_index;
         let known = sensor.series.iter().position(|it| it.quantity == reading.quantity);
         let known = known.unwrap_or_else(|| {
             let (quantity, unit) = (reading.quantity.clone(), reading.unit.clone());
@@ -185,13 +186,13 @@ impl Rule {
         if let Some(why) = fault {
             self.last_fault = Some(Fault { topic: topic.to_owned(), why: why.clone(), at });
         }
-        let is_due = self.looked_at < ALWAYS_LOOKED
-            || self.last_look.is_none_or(|last| (at - last).abs() >= LOOK_AGAIN);
-        decoded.is_ok() && is_due && (self.looked_at == 0 || !self.misses.is_empty())
+        let is_due = self.num_samples < ALWAYS_SAMPLED
+            || self.last_sample.is_none_or(|last| (at - last).abs() >= SAMPLE_INTERVAL);
+        decoded.is_ok() && is_due && (self.num_samples == 0 || !self.misses.is_empty())
     }
 }
 
-/// What a line on something missing is about.
+/// The key that a line on a miss begins with.
 fn key(line: &str) -> &str {
     line.split_once(": ").map_or(line, |(key, _)| key)
 }
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_used_is_counted_with_the_last_reason() {
+    fn faults_are_counted_with_the_last_reason() {
         let mut claimed = Claimed::new(["site"].into_iter());
         claimed.note(0, "a", &Err("no JSON".into()), at(0));
         let mut decoded =
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_there_is_what_every_look_missed() {
+    fn a_miss_is_reported_while_every_sample_has_it() {
         let mut claimed = Claimed::new(["site"].into_iter());
         let message = Ok(brought(vec![reading("a", "temperature")]));
         let lines = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>();
@@ -274,7 +275,7 @@ mod tests {
         assert!(claimed.note(0, "t", &message, at(0)));
         claimed.note_misses(0, lines(&["values.h: nothing at /h; keys here: t"]), at(0));
         assert_eq!(claimed.rules[0].misses, ["values.h: nothing at /h; keys here: t"]);
-        for _ in claimed.rules[0].looked_at..ALWAYS_LOOKED {
+        for _ in claimed.rules[0].num_samples..ALWAYS_SAMPLED {
             claimed.note_misses(0, lines(&["values.h: nothing at /h"]), at(0));
         }
         assert!(!claimed.note(0, "t", &message, at(0)) && claimed.note(0, "t", &message, at(1)));
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_so_many_sensors() {
+    fn sensors_and_quantities_past_the_limits_are_counted_unlisted() {
         let mut claimed = Claimed::new(["site"].into_iter());
         for number in 0..=MOST_SENSORS {
             claimed.note(0, "t", &Ok(brought(vec![reading(&number.to_string(), "power")])), at(0));

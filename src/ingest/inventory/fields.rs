@@ -5,22 +5,22 @@ use crate::ingest::formats::kit::names;
 /// A leaf of JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
-    /// Keys that lead to it, from the payload or the list's element.
+    /// Keys that lead to the leaf, from the payload or the list's element.
     pub path: Vec<String>,
-    /// What is there.
+    /// Value at the end of the path.
     pub leaf: Leaf,
 }
 
-/// What is at the end of a pointer.
+/// Value of a leaf.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Leaf {
     /// A number.
     Number(f64),
-    /// A text that is a number.
+    /// A string that is a number: its value and its text.
     Numeral(f64, String),
-    /// A text, its beginning.
+    /// Another string; its beginning.
     Text(String),
-    /// A truth value, null, or what is nested too deeply.
+    /// A boolean, null, a list, or an object that is nested too deeply.
     Other,
 }
 

@@ -63,24 +63,24 @@ pub const TIMES: &[&str] = &[
     "t",
 ];
 
-/// Ends of keys of other times: of the last contact, the start, the expiry.
+/// Suffixes of keys of other times: of the last contact, the start, the expiry.
 const ENDS_OF_TIMES: &[&str] =
     &["_at", "_time", "_ts", "_timestamp", "_date", "_seen", "_since", "_epoch"];
 
-/// Keys of one value whose name is elsewhere.
+/// Keys of a single value, which do not name its quantity.
 pub const VALUES: &[&str] = &["value", "val", "v"];
 
-/// Keys of numbers that measure nothing.
+/// Keys of numbers that are not measurements.
 const NO_VALUES: &[&str] = &[
     "id", "seq", "sequence", "port", "f_port", "f_cnt", "channel", "msg_id", "counter", "model",
     "fw", "firmware", "hw", "hardware", "sw", "software", "ver", "version", "rev", "revision",
     "build", "schema", "proto", "protocol",
 ];
 
-/// Ends of keys of versions.
+/// Suffixes of keys of versions.
 const ENDS_OF_VERSIONS: &[&str] = &["_version", "_ver", "_rev", "_revision", "_fw", "_model"];
 
-/// Numbers that a gateway adds about itself and its message.
+/// Keys of numbers by which a gateway describes itself or its message.
 const HOUSEKEEPING: &[&str] = &[
     "uptime",
     "count",
@@ -94,11 +94,11 @@ const HOUSEKEEPING: &[&str] = &[
     "rssi",
 ];
 
-/// Short keys and the quantity that they mean most often.
+/// Short keys, each with its most frequent quantity.
 const SHORT: [(&str, &str); 4] =
     [("t", "temperature"), ("h", "humidity"), ("p", "pressure"), ("u", "voltage")];
 
-/// Suffixes in lower case, each with the unit that it means in any case.
+/// Suffixes in lower case, each with its unit; the case of the suffix does not matter.
 const SUFFIXES: &[(&str, &str)] = &[
     ("mv", "mV"),
     ("kv", "kV"),
@@ -141,10 +141,10 @@ const SUFFIXES: &[(&str, &str)] = &[
     ("ms", "ms"),
 ];
 
-/// Suffixes whose case tells milli from mega.
+/// Suffixes whose case distinguishes milli from mega.
 const CASED: &[&str] = &["mW", "MW", "mWh", "MWh", "mHz", "MHz"];
 
-/// Suffixes of one letter, with the only quantities after which they are a unit.
+/// Suffixes of one letter: the quantity after which each is a unit, the letter, the unit.
 const LETTERS: &[(&str, &str, &str)] = &[
     ("temperature", "c", "°C"),
     ("temperature", "f", "°F"),
@@ -153,7 +153,7 @@ const LETTERS: &[(&str, &str, &str)] = &[
     ("power", "w", "W"),
 ];
 
-/// Voltages from here on are in mV.
+/// Value from which a voltage is taken as mV.
 const LEAST_MILLIVOLTS: f64 = 1000.0;
 
 /// Whether an identifier is unique without its gateway.
@@ -166,7 +166,7 @@ pub fn is_time(field: &Field) -> bool {
     TIMES.contains(&field.key().as_str()) && is_date(&field.leaf)
 }
 
-/// Whether a field can identify a sensor: a text, or a whole number that can't be a count.
+/// Whether a field can identify a sensor: a string, or an integer that is not a count.
 pub fn is_id(field: &Field) -> bool {
     match &field.leaf {
         Leaf::Text(_) => !is_date(&field.leaf),
@@ -181,7 +181,7 @@ pub fn is_value(field: &Field) -> bool {
     let key = field.key();
     let is_number = match field.leaf {
         Leaf::Number(number) => number.fract() != 0.0 || key == "n" || !IDS.contains(&&*key),
-        // A number in a text is as often a version or an id.
+        // A number in a string may as well be a version or an id.
         Leaf::Numeral(..) => VALUES.contains(&&*key) || is_known_quantity(&field.path),
         Leaf::Text(_) | Leaf::Other => false,
     };
@@ -193,13 +193,13 @@ pub fn is_value(field: &Field) -> bool {
     is_number && !measures_nothing
 }
 
-/// Whether a field is a measurement, not a note of a gateway about itself.
+/// Whether a field is a measurement of a sensor, not of the gateway itself.
 pub fn is_measurement(field: &Field) -> bool {
     let key = field.key();
     is_value(field) && !HOUSEKEEPING.contains(&&*key) && !GATEWAYS.contains(&&*key)
 }
 
-/// Whether a leaf is a time since 1970 in s, ms, µs or ns from 2001 to 2099, or RFC 3339 with its zone.
+/// Whether a leaf is a time from 2001 to 2099, as s, ms, µs or ns since 1970, or as RFC 3339 with its zone.
 fn is_date(leaf: &Leaf) -> bool {
     match leaf {
         Leaf::Number(number) | Leaf::Numeral(number, _) => {
@@ -215,13 +215,13 @@ fn is_known_quantity(path: &[String]) -> bool {
     names::is_canonical(&quantity(key)) || unit_of(key).is_some()
 }
 
-/// The quantity that a key alone names.
+/// Quantity that a key names.
 fn quantity(key: &str) -> String {
     let short = SHORT.iter().find(|(short, _)| *short == key.to_lowercase());
     short.map_or_else(|| names::canonical(key), |(_, name)| (*name).to_owned())
 }
 
-/// Quantity of a key and its value, and its unit; empty where neither says it.
+/// Quantity and unit of a key and its value. The unit is empty if it can't be inferred.
 pub fn named(key: &str, number: f64) -> (String, &'static str) {
     if let Some((stem, unit)) = unit_of(key) {
         return (without_unit(key, &stem, unit), unit);
@@ -231,7 +231,7 @@ pub fn named(key: &str, number: f64) -> (String, &'static str) {
     (name, unit)
 }
 
-/// Usual unit of a quantity, where the value may be in it; else empty.
+/// Usual unit of a quantity; empty if the value is implausible in that unit.
 pub fn usual_unit(quantity: &str, number: f64) -> &'static str {
     let is_voltage = quantity == "voltage" || quantity.ends_with("_voltage");
     if is_voltage && number >= LEAST_MILLIVOLTS {
@@ -240,7 +240,7 @@ pub fn usual_unit(quantity: &str, number: f64) -> &'static str {
     units::spelling(units::guess(quantity, number))
 }
 
-/// The name of a key whose suffix is a unit: without the suffix, unless the rest is a quantity of another dimension.
+/// Quantity of a key whose suffix is a unit: the key without the suffix, unless that is a quantity of another dimension.
 fn without_unit(key: &str, stem: &str, unit: &str) -> String {
     let whole = names::canonical(key);
     if names::is_canonical(&whole) {
@@ -258,7 +258,7 @@ fn without_unit(key: &str, stem: &str, unit: &str) -> String {
     }
 }
 
-/// A key that ends in a unit: what stands before it, and the unit.
+/// Stem and unit of a key that ends in a unit.
 pub fn unit_of(key: &str) -> Option<(String, &'static str)> {
     let snake = names::snake_case(key);
     if snake == "tempf" {
@@ -272,7 +272,7 @@ pub fn unit_of(key: &str) -> Option<(String, &'static str)> {
     })
 }
 
-/// The unit that a word of two or more letters means.
+/// Unit that a word of two or more letters means.
 pub fn unit_by_word(word: &str) -> Option<&'static str> {
     if CASED.contains(&word) {
         return units::known(word);
@@ -289,7 +289,7 @@ fn unit_by_letter(stem: &str, letter: &str) -> Option<&'static str> {
     LETTERS.iter().find(is_it).map(|(_, _, unit)| *unit)
 }
 
-/// The quantity that a unit alone names; `None` for one that many quantities have.
+/// Quantity that a unit implies; `None` for a unit of many quantities.
 pub fn by_unit(unit: &str) -> Option<&'static str> {
     Some(match Dimension::of(unit)? {
         Dimension::Temperature => "temperature",

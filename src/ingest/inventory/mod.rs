@@ -1,12 +1,12 @@
-//! What has been heard: sensors by rule, what was not understood, and topics that nobody takes with the lines of
-//! configuration that would.
+//! Inventory of received messages: sensors and rules with their counters and faults, and unclaimed topics with the
+//! configuration that would read them. A *rule* is one `[[devices]]` table or a built-in format.
 //!
-//! The embedded broker counts what it passes on and nobody takes; the evaluator's consumer counts the rest. The API and
-//! the commands read. Counters begin anew with the daemon.
+//! The embedded broker counts the unclaimed messages that it does not log; the evaluator's consumer counts all others. The
+//! API and the CLI read reports. Counters start at 0 with the daemon.
 //!
-//! Always: bounded in memory; counting holds a lock for a look-up and, once a second a shape, a look at up to 16 KiB of
-//! payload; a report, for its proposals. Never: on disk, or a message that
-//! is logged for being counted.
+//! Always: bounded memory. Counting holds a lock for a look-up and, once a second for each shape, the parsing of up to
+//! 16 KiB of payload; a report holds it for its proposals.
+//! Never: on disk, or a message logged only to be counted.
 
 mod availability;
 mod claimed;
@@ -29,7 +29,7 @@ pub use shapes::{TopicShape, TopicShapes};
 use self::claimed::Claimed;
 use super::formats::Decoded;
 
-/// Counts what is heard. Shared by what counts and what reads.
+/// Counters of received messages, shared by producers and readers.
 #[derive(Debug)]
 pub struct Inventory {
     unclaimed: Mutex<TopicShapes<()>>,
@@ -37,33 +37,33 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Begins with the names of the rules, in the order in which they are asked.
+    /// Empty inventory of the rules with these names, in order of precedence.
     pub(super) fn new<'a>(rules: impl Iterator<Item = &'a str>) -> Self {
         Self { unclaimed: Mutex::default(), claimed: Mutex::new(Claimed::new(rules)) }
     }
 
-    /// Counts a message on a topic that no rule takes.
+    /// Counts a message on an unclaimed topic.
     pub fn note_unclaimed(&self, topic: &str, payload: &[u8], at: DateTime<Utc>) {
         lock(&self.unclaimed).note(topic, payload, at);
     }
 
-    /// Counts a message that a rule took. Returns whether it is to be looked at for what it lacks.
+    /// Counts a message that the rule at this index claimed. Returns whether its misses are to be sampled.
     pub(super) fn note_claimed(
         &self,
-        place: usize,
+        rule_index: usize,
         topic: &str,
         decoded: &Result<Decoded, String>,
         at: DateTime<Utc>,
     ) -> bool {
-        lock(&self.claimed).note(place, topic, decoded, at)
+        lock(&self.claimed).note(rule_index, topic, decoded, at)
     }
 
-    /// Takes in what a message lacks.
-    pub(super) fn note_misses(&self, place: usize, lines: Vec<String>, at: DateTime<Utc>) {
-        lock(&self.claimed).note_misses(place, lines, at);
+    /// Adds a sample of misses: pointers of the rule's table that find nothing in a message.
+    pub(super) fn note_misses(&self, rule_index: usize, lines: Vec<String>, at: DateTime<Utc>) {
+        lock(&self.claimed).note_misses(rule_index, lines, at);
     }
 
-    /// All of it, counted since a time.
+    /// Report of all counters; `since` is the start of counting.
     #[must_use]
     pub fn report(&self, since: DateTime<Utc>, broker: Option<String>) -> DevicesReport {
         let (unclaimed, unlisted_messages) = {
@@ -85,7 +85,7 @@ impl Inventory {
     }
 }
 
-// Counters are as good after a panic as before.
+// Counters stay usable after a panic, so a poisoned lock is as good.
 fn lock<T>(counters: &Mutex<T>) -> MutexGuard<'_, T> {
     counters.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! What has been heard, for people to see: as the API has it, and the commands read it.
+//! Report of the inventory: the JSON of the API, which the CLI reads.
 
 use std::borrow::Cow;
 
@@ -10,54 +10,54 @@ use super::proposal::{self, Proposal};
 use super::shapes::{TopicShape, TopicShapes};
 use crate::domain::{Presence, SensorId};
 
-/// What has been heard since a time.
+/// Report of the inventory.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DevicesReport {
-    /// Start of the daemon: nothing from before is counted.
+    /// Start of counting, which is the start of the daemon.
     pub since: DateTime<Utc>,
-    /// Where the embedded broker listens; `None` without one.
+    /// Address of the embedded broker; `None` without one.
     pub broker: Option<String>,
-    /// Sensors in the order of their ids.
+    /// Sensors by id, ascending.
     pub devices: Vec<DeviceReport>,
-    /// Readings of sensors for which there was no room.
+    /// Readings of sensors past the limit.
     pub unlisted_readings: u64,
-    /// Rules in the order in which they are asked.
+    /// Rules in order of precedence.
     pub rules: Vec<RuleReport>,
-    /// Topics that no rule takes, by shape; those with the most messages first.
+    /// Shapes of unclaimed topics, by number of messages, descending.
     pub unclaimed: Vec<UnclaimedReport>,
-    /// Messages on shapes for which there was no room.
+    /// Messages on shapes past the limit.
     pub unlisted_messages: u64,
 }
 
-/// A sensor that was heard.
+/// Report of a sensor.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DeviceReport {
     /// Id of the sensor.
     pub sensor_id: String,
-    /// Rule that took its last reading.
+    /// Rule that claimed its last reading.
     pub rule: String,
-    /// Receipt of its last reading; `None` where a broker replayed all of them.
+    /// Time of receipt of its last reading; `None` if a broker replayed all of them.
     pub last_seen: Option<DateTime<Utc>>,
-    /// Last availability that it or its gateway reported; `None` without a report.
+    /// Last availability, reported by the sensor or its gateway; `None` without a report.
     pub availability: Option<Presence>,
-    /// What it measures.
+    /// Its quantities.
     pub quantities: Vec<SeriesReport>,
 }
 
-/// A quantity of a sensor.
+/// Report of one quantity of a sensor.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SeriesReport {
     /// Name of the quantity.
     pub quantity: String,
     /// Unit of the last reading.
     pub unit: String,
-    /// Readings.
+    /// Number of readings.
     pub readings: u64,
-    /// Receipt of the last one.
+    /// Time of receipt of the last reading that was not replayed by a broker.
     pub last_seen: Option<DateTime<Utc>>,
 }
 
-/// What a rule took.
+/// Report of a rule.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RuleReport {
     /// Name of the rule.
@@ -66,35 +66,35 @@ pub struct RuleReport {
     pub messages: u64,
     /// Messages that were not meant as readings.
     pub ignored: u64,
-    /// Messages of which nothing can be used.
+    /// Messages of which nothing could be decoded.
     pub rejected: u64,
-    /// Values that can't be used, of messages of which others can.
+    /// Invalid values in messages with other, valid ones.
     pub rejected_parts: u64,
     /// Time of the last message.
     pub last_seen: Option<DateTime<Utc>>,
-    /// What could not be used last.
+    /// Last fault: a rejected message or an invalid value.
     pub last_fault: Option<FaultReport>,
-    /// What its table points to and no message has.
+    /// Pointers of its table that found nothing in any message.
     pub never_there: Vec<String>,
 }
 
-/// A message, or a value of it, that can't be used.
+/// Report of a rejected message, or of an invalid value of a message.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FaultReport {
     /// Topic of the message.
     pub topic: String,
-    /// Why.
+    /// Reason.
     pub why: String,
     /// Time of receipt.
     pub at: DateTime<Utc>,
 }
 
-/// A shape of topics that no rule takes.
+/// Report of a shape of unclaimed topics.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct UnclaimedReport {
     /// Shape: `+` stands for a level that names a device.
     pub shape: String,
-    /// Messages.
+    /// Number of messages.
     pub messages: u64,
     /// Time of the first message.
     pub first_seen: DateTime<Utc>,
@@ -102,19 +102,19 @@ pub struct UnclaimedReport {
     pub last_seen: DateTime<Utc>,
     /// Topic of the last message.
     pub topic: String,
-    /// Beginning of its payload.
+    /// Beginning of the last payload.
     pub payload: String,
-    /// Whether the payload is longer.
+    /// Whether the last payload is longer than `payload`.
     pub is_cut: bool,
     /// Keys of the payload.
     pub keys: Vec<String>,
-    /// Lines of configuration that take it, as far as they can be told.
+    /// Proposed lines of configuration; `None` without a proposal.
     pub config: Option<String>,
-    /// What else is to be said of it.
+    /// Note in addition to the proposal, or instead of one.
     pub note: Option<String>,
 }
 
-/// Sensors and rules.
+/// Reports of sensors and rules.
 pub(super) fn claimed(claimed: &Claimed) -> (Vec<DeviceReport>, Vec<RuleReport>) {
     let device = |(id, sensor): (&SensorId, &Sensor)| DeviceReport {
         sensor_id: id.as_str().to_owned(),
@@ -144,10 +144,10 @@ fn rule(rule: &Rule) -> RuleReport {
         at: fault.at,
     };
     let never = |line: &String| {
-        // What is missing stands before what is there instead.
+        // A line has the missing pointer first, then `; ` and what the message has instead.
         let (what, rest) = line.split_once("; ").map_or((&**line, ""), |(what, rest)| (what, rest));
         let rest = if rest.is_empty() { String::new() } else { format!("; {rest}") };
-        format!("{what} in {} messages{rest}", rule.looked_at)
+        format!("{what} in {} messages{rest}", rule.num_samples)
     };
     RuleReport {
         rule: rule.name.to_string(),
@@ -161,7 +161,7 @@ fn rule(rule: &Rule) -> RuleReport {
     }
 }
 
-/// Shapes, with the lines of configuration that would take them.
+/// Reports of unclaimed shapes, with proposed configuration.
 #[must_use]
 pub fn unclaimed<T: Default>(shapes: &mut TopicShapes<T>) -> Vec<UnclaimedReport> {
     shapes.refresh();

@@ -1,11 +1,12 @@
-//! Topics in few shapes: levels that name a device become `+`, and each shape has an example and a count. Pure.
+//! Shapes of topics: topics grouped by filter, with `+` for levels that name a device. Each shape has a count and its last
+//! message. Pure.
 //!
-//! A level names a device by its look (a number, a MAC or other hexadecimal id, a name with a number behind it), or
-//! because [`SIBLINGS`] shapes with the same sort of payload differ in it alone.
+//! A level names a device by its form (a number, a MAC address or other hexadecimal id, a word followed by a number), or
+//! because [`SIBLINGS`] shapes with the same structure of payload differ in this level alone.
 //!
-//! Always: a message of a topic that was seen before costs one look-up, and a copy of its first bytes. Never: more than
-//! [`MOST_SHAPES`] shapes; the one that was seen least makes room, once a second at most, so that a flood of topics costs
-//! little and hides little.
+//! Always: a message of a known topic costs one look-up and a copy of its first bytes. Never: more than [`MOST_SHAPES`]
+//! shapes. The one with the fewest messages is evicted, once a second at most, so that a flood of topics costs little and
+//! evicts little.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -13,42 +14,42 @@ use super::structure::Structure;
 use crate::domain::QuickMap;
 use crate::ingest::formats::kit::names;
 
-/// Shapes: a plant has dozens; more are no list for a person.
+/// Limit of shapes: a plant has dozens.
 pub const MOST_SHAPES: usize = 256;
 
-/// Topics whose shape is remembered, so that it need not be looked for: 200 kB.
+/// Limit of topics whose shape is cached: 200 kB.
 const MOST_TOPICS: usize = 2_048;
 
-/// A longer topic is counted by its beginning alone.
+/// Limit of a topic in bytes; a longer one is truncated.
 const LONGEST_TOPIC: usize = 512;
 
-/// Bytes kept of the last payload.
+/// Limit of bytes kept of the last payload.
 const SHOWN_BYTES: usize = 512;
 
-/// Shapes that differ in one level, before that level is taken for a name.
+/// Number of shapes that differ in one level from which this level counts as a device's name.
 const SIBLINGS: usize = 3;
 
-/// A shape's payload is looked into once in that time.
-const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
+/// Interval at which a shape's payload is parsed, and at which a shape may be evicted.
+const INTERVAL: TimeDelta = TimeDelta::seconds(1);
 
-/// Shapes of topics, each with what else is known of it.
+/// Shapes of topics, each with data `T` of the caller.
 #[derive(Debug, Default)]
 pub struct TopicShapes<T> {
     shapes: Vec<TopicShape<T>>,
-    /// Place of the shape of a topic.
+    /// Index of the shape of a topic.
     by_topic: QuickMap<Box<str>, usize>,
     num_unlisted: u64,
-    made_room_at: Option<DateTime<Utc>>,
-    /// In the place of what is known of a shape that found no room.
+    evicted_at: Option<DateTime<Utc>>,
+    /// Data of a shape past the limit; reset with each message.
     spare: T,
 }
 
 /// A shape of topics.
 #[derive(Debug, Clone)]
 pub struct TopicShape<T> {
-    /// Levels; `+` for one that names a device.
+    /// Levels of the filter; `+` for one that names a device.
     pub levels: Vec<Box<str>>,
-    /// Messages.
+    /// Number of messages.
     pub count: u64,
     /// Time of the first message.
     pub first_seen: DateTime<Utc>,
@@ -56,42 +57,42 @@ pub struct TopicShape<T> {
     pub last_seen: DateTime<Utc>,
     /// Topic of the last message.
     pub topic: String,
-    /// Beginning of its payload.
+    /// Beginning of the last payload.
     pub payload: Vec<u8>,
-    /// Whether its payload is longer.
+    /// Whether the last payload is longer than `payload`.
     pub is_cut: bool,
-    /// What a payload of the shape is made of: the last one, where that is short, or one from the second before it.
+    /// Structure of a payload: of the last one if it was kept in full, else of one at most a second older.
     pub structure: Structure,
-    /// Topic of the message that has the structure.
+    /// Topic of the message with this structure.
     pub structure_topic: String,
-    /// What else is known of it.
+    /// Data of the caller.
     pub more: T,
-    looked_at: DateTime<Utc>,
+    parsed_at: DateTime<Utc>,
 }
 
 impl<T: Default> TopicShapes<T> {
-    /// Counts a message, and gives what else is known of its shape.
+    /// Counts a message, and returns the caller's data of its shape.
     pub fn note(&mut self, topic: &str, payload: &[u8], at: DateTime<Utc>) -> &mut T {
-        let place = match self.by_topic.get(topic) {
-            Some(place) => Some(*place),
-            None => self.place(beginning(topic), payload, at),
+        let index = match self.by_topic.get(topic) {
+            Some(index) => Some(*index),
+            None => self.find_or_add(beginning(topic), payload, at),
         };
-        let Some(place) = place else {
+        let Some(index) = index else {
             self.num_unlisted += 1;
             self.spare = T::default();
             return &mut self.spare;
         };
-        let shape = &mut self.shapes[place];
+        let shape = &mut self.shapes[index];
         shape.count += 1;
         shape.last_seen = at;
         shape.keep(topic, payload);
-        if (at - shape.looked_at).abs() >= LOOK_AGAIN {
-            shape.look(topic, payload, at);
+        if (at - shape.parsed_at).abs() >= INTERVAL {
+            shape.parse(topic, payload, at);
         }
         &mut shape.more
     }
 
-    /// Takes the structure of each shape from its last message, where that was kept in full.
+    /// Updates the structure of each shape from its last payload, if that was kept in full.
     pub fn refresh(&mut self) {
         for shape in self.shapes.iter_mut().filter(|shape| !shape.is_cut) {
             shape.structure = Structure::of(&shape.payload);
@@ -99,7 +100,7 @@ impl<T: Default> TopicShapes<T> {
         }
     }
 
-    /// Shapes, the one with the most messages first.
+    /// Shapes by number of messages, descending.
     #[must_use]
     pub fn sorted(&self) -> Vec<&TopicShape<T>> {
         let mut shapes: Vec<_> = self.shapes.iter().collect();
@@ -107,25 +108,25 @@ impl<T: Default> TopicShapes<T> {
         shapes
     }
 
-    /// Messages on shapes that found no room, or made room for others.
+    /// Messages on shapes past the limit, evicted ones included.
     #[must_use]
     pub const fn num_unlisted(&self) -> u64 {
         self.num_unlisted
     }
 
-    /// Finds the shape of a topic that is new, or makes it; `None` where there is no room.
-    fn place(&mut self, topic: &str, payload: &[u8], at: DateTime<Utc>) -> Option<usize> {
+    /// Finds or adds the shape of a topic that is not cached; `None` past the limit.
+    fn find_or_add(&mut self, topic: &str, payload: &[u8], at: DateTime<Utc>) -> Option<usize> {
         let known = self.shapes.iter().position(|shape| is_of(&shape.levels, topic));
-        let place = match known {
-            Some(place) => place,
+        let index = match known {
+            Some(index) => index,
             None if self.has_room(at) => self.add(topic, payload, at),
             None => return None,
         };
         if self.by_topic.len() == MOST_TOPICS {
             self.by_topic.clear();
         }
-        self.by_topic.insert(topic.into(), place);
-        Some(place)
+        self.by_topic.insert(topic.into(), index);
+        Some(index)
     }
 
     fn add(&mut self, topic: &str, payload: &[u8], at: DateTime<Utc>) -> usize {
@@ -142,13 +143,13 @@ impl<T: Default> TopicShapes<T> {
             structure: Structure::of(payload),
             structure_topic: topic.to_owned(),
             more: T::default(),
-            looked_at: at,
+            parsed_at: at,
         });
-        self.unite()
+        self.merge()
     }
 
-    /// Makes one of the last shape and those that differ from it in one level. Returns its place.
-    fn unite(&mut self) -> usize {
+    /// Merges the last shape with those that differ from it in one level. Returns its index.
+    fn merge(&mut self) -> usize {
         let last = self.shapes.len() - 1;
         let new = &self.shapes[last];
         let num_levels = new.levels.len();
@@ -161,30 +162,30 @@ impl<T: Default> TopicShapes<T> {
         else {
             return last;
         };
-        let mut united = self.shapes.remove(last);
+        let mut merged = self.shapes.remove(last);
         for other in others.into_iter().rev() {
             let other = self.shapes.remove(other);
-            united.count += other.count;
-            united.first_seen = united.first_seen.min(other.first_seen);
+            merged.count += other.count;
+            merged.first_seen = merged.first_seen.min(other.first_seen);
         }
-        united.levels[level] = "+".into();
-        self.shapes.push(united);
+        merged.levels[level] = "+".into();
+        self.shapes.push(merged);
         self.by_topic.clear();
         self.shapes.len() - 1
     }
 
-    /// Whether there is room for one more, which may be made.
+    /// Whether another shape may be added; evicts one if necessary.
     fn has_room(&mut self, now: DateTime<Utc>) -> bool {
         if self.shapes.len() < MOST_SHAPES {
             return true;
         }
-        if self.made_room_at.is_some_and(|at| (now - at).abs() < LOOK_AGAIN) {
+        if self.evicted_at.is_some_and(|at| (now - at).abs() < INTERVAL) {
             return false;
         }
-        self.made_room_at = Some(now);
+        self.evicted_at = Some(now);
         let quietness = |(_, it): &(usize, &TopicShape<T>)| (it.count, it.last_seen);
-        if let Some((place, _)) = self.shapes.iter().enumerate().min_by_key(quietness) {
-            self.num_unlisted += self.shapes.remove(place).count;
+        if let Some((index, _)) = self.shapes.iter().enumerate().min_by_key(quietness) {
+            self.num_unlisted += self.shapes.remove(index).count;
             self.by_topic.clear();
         }
         true
@@ -198,7 +199,7 @@ impl<T> TopicShape<T> {
         self.levels.join("/")
     }
 
-    /// Keeps a message as the last one.
+    /// Stores the last message.
     fn keep(&mut self, topic: &str, payload: &[u8]) {
         let shown = &payload[..payload.len().min(SHOWN_BYTES)];
         beginning(topic).clone_into(&mut self.topic);
@@ -206,13 +207,13 @@ impl<T> TopicShape<T> {
         self.is_cut = shown.len() < payload.len();
     }
 
-    fn look(&mut self, topic: &str, payload: &[u8], at: DateTime<Utc>) {
+    fn parse(&mut self, topic: &str, payload: &[u8], at: DateTime<Utc>) {
         beginning(topic).clone_into(&mut self.structure_topic);
         self.structure = Structure::of(payload);
-        self.looked_at = at;
+        self.parsed_at = at;
     }
 
-    /// Whether another shape has the same sort of payload, and differs in this level alone, which is a name in both.
+    /// Whether another shape has the same structure of payload and differs in this level alone, which may be a name in both.
     fn differs_in(&self, other: &Self, level: usize) -> bool {
         let is_alike = |at: usize| (self.levels[at] == other.levels[at]) != (at == level);
         self.levels.len() == other.levels.len()
@@ -224,7 +225,7 @@ impl<T> TopicShape<T> {
     }
 }
 
-/// As much of a topic as is kept.
+/// A topic up to [`LONGEST_TOPIC`].
 fn beginning(topic: &str) -> &str {
     &topic[..topic.floor_char_boundary(LONGEST_TOPIC)]
 }
@@ -236,7 +237,7 @@ fn is_of(levels: &[Box<str>], topic: &str) -> bool {
         && rest.next().is_none()
 }
 
-/// Whether a level may be a device's name: quantities, and words that say what a topic is for, are none.
+/// Whether a level may be a device's name: not a quantity, and none of [`WORDS`].
 fn is_name(level: &str) -> bool {
     !level.starts_with('$')
         && !is_quantity(level)
@@ -249,7 +250,7 @@ pub fn is_quantity(level: &str) -> bool {
     names::is_canonical(&names::canonical(level))
 }
 
-/// Words that say what a topic is for.
+/// Words for the purpose of a topic.
 pub const WORDS: &[&str] = &[
     "alive",
     "availability",
@@ -288,10 +289,10 @@ pub const WORDS: &[&str] = &[
     "values",
 ];
 
-/// Levels with digits that are no ids.
+/// Levels with digits that are not ids.
 const NO_IDS: &[&str] = &["rtl_433", "zigbee2mqtt", "zb2mqtt", "pm2_5", "pm1_0"];
 
-/// Whether a level names a device by its look.
+/// Whether a level is an id by its form.
 fn is_id(level: &str) -> bool {
     if NO_IDS.contains(&level.to_lowercase().as_str()) || is_quantity(level) {
         return false;

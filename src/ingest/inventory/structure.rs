@@ -1,7 +1,7 @@
-//! What a payload is made of: its kind, and the leaves of its JSON, each with a pointer. Pure.
+//! Structure of a payload: its kind, and the leaves of its JSON, each with a pointer. Pure.
 //!
-//! Always: every sequence of bytes is answered, in bounded time. Never: more than [`MOST_FIELDS`] leaves, a payload over
-//! [`LARGEST_PARSED`] parsed, or more than [`MOST_ELEMENTS`] elements of a list compared.
+//! Always: every sequence of bytes has a structure, found in bounded time. Never: more than [`MOST_FIELDS`] leaves, a
+//! payload over [`LARGEST_PARSED`] parsed, or more than [`MOST_ELEMENTS`] elements of a list compared.
 
 use std::collections::HashSet;
 
@@ -12,16 +12,16 @@ use super::keys;
 use crate::ingest::formats::kit::json;
 use crate::logging::is_unprintable;
 
-/// Leaves of one payload: those of a large device; beyond, a person picks by hand.
+/// Limit of leaves per payload: as many as a large device has.
 const MOST_FIELDS: usize = 24;
 
-/// Keys that lead to a leaf.
+/// Limit of nested keys that lead to a leaf.
 const DEEPEST: usize = 3;
 
-/// Largest payload that is looked into: several times what most devices send.
+/// Limit of a parsed payload in bytes: several times that of most devices.
 const LARGEST_PARSED: usize = 16 << 10;
 
-/// Elements of a list whose keys are gathered.
+/// Elements of a list whose keys are merged.
 const MOST_MERGED: usize = 16;
 
 /// Elements of a list whose ids are compared.
@@ -30,36 +30,36 @@ const MOST_ELEMENTS: usize = 256;
 /// Words that a mapping reads as 1 and 0, in lower case.
 const TRUTHS: [&str; 8] = ["on", "off", "true", "false", "yes", "no", "open", "closed"];
 
-/// Bytes kept of a key or a text.
+/// Limit of bytes kept of a key or a string.
 const LONGEST_TEXT: usize = 64;
 
-/// What a payload is made of.
+/// Structure of a payload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Structure {
-    /// What it is.
+    /// Kind of the payload.
     pub kind: Kind,
-    /// Leaves of JSON, in the order of their keys.
+    /// Leaves of the JSON, in the order of their keys.
     pub fields: Vec<Field>,
-    /// Leaves beside the list, where there is one.
+    /// Leaves beside the list, if there is one.
     pub outer: Vec<Field>,
-    /// Elements of the list, where there is one.
+    /// Number of elements of the list, if there is one.
     pub num_elements: usize,
-    /// Keys that lead to an id that each element of the list has, and no two share.
+    /// Keys that lead to an id that is present and unique in the list's elements.
     pub id: Option<Vec<String>>,
 }
 
-/// What a payload is.
+/// Kind of a payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// Nothing.
+    /// No bytes.
     Empty,
     /// One number.
     Number,
     /// One number with a comma as its decimal mark.
     CommaNumber,
-    /// A word for true or false.
+    /// A word for true or false, such as `on` or `closed`.
     Truth,
-    /// Lines for `InfluxDB`.
+    /// `InfluxDB` line protocol.
     Lines,
     /// Another text.
     Text,
@@ -67,12 +67,12 @@ pub enum Kind {
     Object,
     /// A JSON list of objects, itself or below this key.
     List(String),
-    /// Bytes that are no text, or more than are looked into.
+    /// Bytes that are no text, or more than [`LARGEST_PARSED`].
     Bytes,
 }
 
 impl Structure {
-    /// Looks into a payload.
+    /// Finds the structure of a payload.
     #[must_use]
     pub fn of(payload: &[u8]) -> Self {
         let plain = |kind| Self::new(kind, Vec::new());
@@ -112,7 +112,7 @@ impl Structure {
     }
 }
 
-/// An object whose measurements are all in one list of objects is that list.
+/// Structure of an object. If its measurements are all in one list of objects, the list's structure.
 fn of_object(object: &Json) -> Structure {
     let structure = Structure::new(Kind::Object, leaves(object));
     let lists = object.as_object().into_iter().flatten().filter(|(key, _)| is_usable(key));
@@ -137,7 +137,7 @@ fn of_list(list: &Json, key: &str) -> Structure {
     Structure { kind, fields, outer: Vec::new(), num_elements, id }
 }
 
-/// Leaves of the first elements of a list; a text, where one element has a number and another a text.
+/// Merged leaves of a list's first elements. If a leaf is a number in one and a string in another, it is a string.
 fn merged(elements: &[&Json]) -> Vec<Field> {
     let mut merged: Vec<Field> = Vec::new();
     for field in elements.iter().take(MOST_MERGED).flat_map(|element| leaves(element)) {
@@ -155,7 +155,7 @@ fn merged(elements: &[&Json]) -> Vec<Field> {
     merged
 }
 
-/// The best of the ids that each element has and no two share.
+/// Most specific id that is present and unique in all elements.
 fn id(fields: &[Field], elements: &[&Json]) -> Option<Vec<String>> {
     let usable = fields.iter().filter(|field| keys::is_id(field));
     let named: Vec<(String, &Field)> = usable.map(|field| (field.key(), field)).collect();
@@ -173,13 +173,13 @@ fn is_unique(path: &[String], elements: &[&Json]) -> bool {
     })
 }
 
-/// Whether a key can stand in a pointer, and in a text with braces.
+/// Whether a key can be part of a pointer and of a template with braces.
 fn is_usable(key: &str) -> bool {
     let is_odd = |c: char| is_unprintable(c) || "{}*".contains(c);
     !matches!(key, "" | "." | "..") && key.len() <= LONGEST_TEXT && !key.contains(is_odd)
 }
 
-/// Whether a text is a number with a decimal comma. Three digits after it may be thousands.
+/// Whether a text is a number with a decimal comma. One with three digits after the comma is not: it may mean thousands.
 fn is_comma_number(text: &str) -> bool {
     let Some((whole, parts)) = text.split_once(',') else { return false };
     let whole = whole.strip_prefix(['-', '+']).unwrap_or(whole);
@@ -219,7 +219,7 @@ fn gather(value: &Json, path: &mut Vec<String>, fields: &mut Vec<Field>) {
     fields.push(Field { path: path.clone(), leaf });
 }
 
-/// Whether a text is of line protocol: a measurement with tags, then fields, then perhaps a time.
+/// Whether a text is line protocol: a measurement with tags, then fields, then an optional time.
 fn is_line(text: &str) -> bool {
     let line = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'));
     let Some((series, rest)) = line.and_then(|line| line.split_once(' ')) else { return false };
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn payloads_have_kinds() {
+    fn a_payload_has_the_kind_of_its_text() {
         for (payload, expected) in [
             ("", Kind::Empty),
             (" 21.5\n", Kind::Number),
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_have_paths() {
+    fn leaves_have_the_keys_that_lead_to_them() {
         let structure = Structure::of(br#"{"a":{"t":"21.5","on":true},"id":"x","l":[1],"z":null}"#);
         let shown: Vec<_> = structure
             .fields
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_of_a_list_have_an_id_that_no_two_share() {
+    fn an_id_is_present_and_unique_in_the_elements_of_a_list() {
         for (payload, id) in [
             (r#"[{"addr":1,"name":"x"},{"addr":2,"name":"x"}]"#, Some("addr")),
             (r#"[{"addr":1,"name":"x"},{"addr":1,"name":"y"}]"#, Some("name")),
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_gateway_notes_about_itself_is_no_measurement() {
+    fn numbers_that_describe_the_gateway_are_no_measurements() {
         for payload in [
             r#"{"gw":"g","sent":1790000000,"fw":"3.1","nodes":[{"addr":1,"t":2}]}"#,
             r#"{"gw":4,"seq":5,"uptime":77,"rssi":-60,"nodes":[{"addr":1,"t":2}]}"#,

@@ -1,26 +1,25 @@
-//! One record of a journal, and how it lies in a segment. Pure.
+//! Binary layout of a frame: one record in a segment. Pure.
 //!
 //! ```text
-//! offset  bytes  what
-//!      0      4  marker  F7 56 47 4A: where a reader that lost its way may find it again
+//! offset  bytes  field
+//!      0      4  marker  F7 56 47 4A: a reader resynchronises here after damage
 //!      4      4  length  of the payload, little-endian; at most 5 MiB
 //!      8      8  position, little-endian: one more than the frame before
 //!     16      4  CRC-32 (ISO-HDLC) of length, position and payload
 //!     20      …  payload
 //! ```
 //!
-//! Holds always: a frame is accepted only whole and with a matching checksum. Never: a payload that
-//! differs from what was written.
+//! Always: a frame is accepted only if it is complete and its checksum matches. Never: a payload other than the written one.
 
 use crate::domain::Position;
 
-/// Where a frame begins.
+/// First bytes of a frame.
 const MARKER: [u8; 4] = [0xF7, b'V', b'G', b'J'];
 
-/// Bytes before the payload.
+/// Size of the header: the bytes before the payload.
 pub const HEADER_BYTES: usize = 20;
 
-/// The longest payload: a description of devices is at most 4 MiB, and its topic 64 KiB.
+/// Limit of a payload in bytes: a description of devices has at most 4 MiB, its topic 64 KiB.
 pub const MAX_PAYLOAD_BYTES: usize = 5 << 20;
 
 /// A frame found in a segment's bytes.
@@ -32,19 +31,18 @@ pub struct Frame<'a> {
     pub payload: &'a [u8],
 }
 
-/// What stands at the beginning of some bytes.
+/// Result of reading a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found<'a> {
-    /// A whole frame, and how many bytes it takes.
+    /// A complete frame, and its size in bytes.
     Frame(Frame<'a>, usize),
-    /// The beginning of a frame whose rest is missing: the torn end of a segment, unless bytes
-    /// follow.
+    /// A truncated frame: the torn end of a segment, unless more bytes follow.
     Torn,
-    /// No frame.
+    /// Bytes that are no frame.
     Damaged,
 }
 
-/// Appends a frame to `out`. The payload must be within [`MAX_PAYLOAD_BYTES`].
+/// Appends a frame to `out`. The payload has at most [`MAX_PAYLOAD_BYTES`].
 pub fn write(out: &mut Vec<u8>, position: Position, payload: &[u8]) {
     debug_assert!(payload.len() <= MAX_PAYLOAD_BYTES);
     #[allow(clippy::cast_possible_truncation)] // far below 4 GiB, by the line above
@@ -57,7 +55,7 @@ pub fn write(out: &mut Vec<u8>, position: Position, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
-/// Reads what stands at the beginning of `bytes`, which are not empty.
+/// Reads the frame at the beginning of `bytes`, which must not be empty.
 #[must_use]
 pub fn read(bytes: &[u8]) -> Found<'_> {
     let prefix = MARKER.len().min(bytes.len());
@@ -83,7 +81,7 @@ pub fn read(bytes: &[u8]) -> Found<'_> {
     Found::Frame(frame, HEADER_BYTES + size)
 }
 
-/// Where the next marker may stand after the first byte of `bytes`: the way on after damage.
+/// Offset of the next marker after the first byte of `bytes`, to resynchronise after damage.
 #[must_use]
 pub fn resume_at(bytes: &[u8]) -> Option<usize> {
     let after = bytes.get(1..)?;
@@ -111,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn lies_as_documented() {
+    fn the_layout_is_as_documented() {
         let bytes = framed(0x0102, b"ab");
         assert_eq!(bytes[..4], [0xF7, 0x56, 0x47, 0x4A]);
         assert_eq!(bytes[4..16], [2, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0]);

@@ -1,13 +1,11 @@
-//! An append-only journal on disk: what has been taken on and not yet passed on for good.
+//! An append-only journal on disk: a folder of segments, each a file of checksummed frames ([`frame`] has their layout).
 //!
-//! A folder of segments, each a file of checksummed frames ([`frame`] has the layout byte by byte).
-//! A writer appends (how: [`open_segment`]) and begins a new segment when one is full; a reader
-//! follows behind; segments that are wholly done with are deleted.
+//! One writer appends to the open segment ([`open_segment`]) and rotates it when it is full. Readers follow. A segment is
+//! deleted once all of its records are declared done.
 //!
-//! Holds always: a record is on disk when `append` returns, safe from the death of the process
-//! (after `sync`, from power loss too); positions grow by one; an unreadable place costs what it
-//! covers and nothing else, and is reported. Never: rewrites a record, or deletes one that was not
-//! declared done.
+//! Always: when `append` returns, a record survives the end of the process; after `sync`, loss of power too. Positions grow
+//! by one. Damage costs the bytes that it covers and nothing else, and is reported.
+//! Never: a record rewritten, or deleted before it was declared done.
 
 mod frame;
 mod open_segment;
@@ -21,7 +19,7 @@ pub use writer::{Journal, Recovery, lock};
 
 use std::path::PathBuf;
 
-/// Why the journal can't go on.
+/// Failed operation on the journal's files.
 #[derive(Debug, thiserror::Error)]
 #[error("journal {path}: can't {doing}: {error}", path = path.display())]
 pub struct JournalError {

@@ -1,7 +1,7 @@
-//! The open segment: the file that records are appended to, one `write` each.
+//! The open segment: the file that frames are appended to, one `write` each.
 //!
-//! Always: after `append` the record is the system's, whatever becomes of the process; after an error it is not
-//! there, or the segment is [spoilt](OpenSegment::is_spoilt). Never: half a record with another behind it.
+//! Always: after `append` the frame is in the page cache, so it survives the end of the process. After an error the frame is
+//! not in the file, or the segment is [torn](OpenSegment::is_torn). Never: a frame after half of one.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -11,67 +11,71 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct OpenSegment {
     file: File,
-    /// Bytes of whole records.
+    /// Size of the complete frames in bytes.
     num_bytes: u64,
-    is_spoilt: bool,
+    is_torn: bool,
 }
 
 impl OpenSegment {
-    /// Makes the file; one that is there already goes.
+    /// Creates the file, in place of an existing one.
     ///
     /// # Errors
-    /// When the disk doesn't take it.
+    /// If the file can't be created.
     pub fn create(path: &Path) -> io::Result<Self> {
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-        Ok(Self { file, num_bytes: 0, is_spoilt: false })
+        Ok(Self { file, num_bytes: 0, is_torn: false })
     }
 
+    /// Appends a frame.
+    ///
     /// # Errors
-    /// When the disk doesn't take it; it may be tried again, unless the segment is spoilt now.
+    /// If the write fails. A retry is safe, unless the segment is torn now.
     pub fn append(&mut self, frame: &[u8]) -> io::Result<()> {
         self.file.write_all_at(frame, self.num_bytes).inspect_err(|_| {
-            // Part of it may be there. It is taken back, or left behind in a closed segment.
-            self.is_spoilt = self.file.set_len(self.num_bytes).is_err();
+            // Part of the frame may be written. It is truncated, or stays at the end of a closed segment.
+            self.is_torn = self.file.set_len(self.num_bytes).is_err();
         })?;
         self.num_bytes += frame.len() as u64;
         Ok(())
     }
 
-    /// Bytes of whole records.
+    /// Size of the complete frames in bytes.
     pub const fn num_bytes(&self) -> u64 {
         self.num_bytes
     }
 
-    /// Whether half a record may be at its end: nothing may be appended behind it.
-    pub const fn is_spoilt(&self) -> bool {
-        self.is_spoilt
+    /// Whether the file may end with half a frame, so that nothing may be appended to it.
+    pub const fn is_torn(&self) -> bool {
+        self.is_torn
     }
 
-    /// Begins it again, the same file, since a reader may have it open.
+    /// Truncates the file to 0 bytes. Keeps the file itself, since a reader may have it open.
     ///
     /// # Errors
-    /// When the disk doesn't let go of what was there.
+    /// If the file can't be truncated.
     pub fn clear(&mut self) -> io::Result<()> {
         self.file.set_len(0)?;
         self.num_bytes = 0;
-        self.is_spoilt = false;
+        self.is_torn = false;
         Ok(())
     }
 
-    /// Waits until everything appended is on the device.
+    /// Syncs the appended frames to the device.
     ///
     /// # Errors
-    /// When the device says that it failed.
+    /// If the device reports a failure.
     pub fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }
 
+    /// Duplicates the file handle.
+    ///
     /// # Errors
-    /// When the system gives no more handles.
+    /// If the process has no handles left.
     pub fn handle(&self) -> io::Result<File> {
         self.file.try_clone()
     }
@@ -94,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_appended_is_in_the_file_at_once_and_begun_again_it_is_empty() {
+    fn an_appended_frame_is_in_the_file_at_once_and_a_cleared_file_is_empty() {
         let (folder, mut segment) = segment();
         segment.append(b"one").unwrap();
         segment.append(b"two").unwrap();
@@ -105,14 +109,14 @@ mod tests {
         assert_eq!(content(&folder), b"two");
     }
 
-    /// A disk that takes nothing, though it opens, and lets nothing be taken back.
+    /// `/dev/full` opens, but fails writes and truncation.
     #[test]
-    fn a_full_disk_is_an_error_and_spoils_the_segment() {
+    fn a_full_disk_is_an_error_and_tears_the_segment() {
         let file = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut segment = OpenSegment { file, num_bytes: 0, is_spoilt: false };
+        let mut segment = OpenSegment { file, num_bytes: 0, is_torn: false };
         let error = segment.append(b"one").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::StorageFull);
-        assert!(segment.is_spoilt());
+        assert!(segment.is_torn());
         assert_eq!(segment.num_bytes(), 0);
     }
 }

@@ -1,7 +1,7 @@
-//! The reading end of a journal: follows the writer, one segment at a time.
+//! Reader of a journal: follows the writer, one segment at a time.
 //!
-//! Always: each record after the start comes out once, in the order of positions; an unreadable place is passed
-//! over. Never: a record beyond the position up to which the caller asks, or a write.
+//! Always: each record after the start is returned once, in order; damage is skipped. Never: a record after the position that
+//! the caller gives as the end, or a write.
 
 use crate::domain::Position;
 use std::fs::File;
@@ -22,77 +22,75 @@ pub struct Record {
     pub payload: Vec<u8>,
 }
 
-/// Bytes read from a segment at a time at most: some three hundred readings.
+/// Limit of bytes per read: about three hundred readings.
 const CHUNK_BYTES: u64 = 64 << 10;
-/// A record is about as long: what is read beyond the last one wanted is for nothing.
+/// Estimate of a record's size, to avoid reading bytes that the caller does not need.
 const RECORD_BYTES: u64 = 256;
-/// But at least these.
+/// Lower limit of bytes per read.
 const LEAST_BYTES: u64 = 4 << 10;
 
 /// Reads records in their order, each once.
 #[derive(Debug)]
 pub struct Reader {
     folder: PathBuf,
-    /// The last record read.
+    /// Position of the last record read.
     after: Position,
     segment: Option<Loaded>,
 }
 
-/// What has been read of a segment.
+/// Segment that is being read.
 #[derive(Debug)]
 struct Loaded {
     first: Position,
     file: File,
-    /// Read from the file and not yet made into records, from `used` on.
+    /// Bytes read from the file; those from `used` on are not decoded yet.
     bytes: Vec<u8>,
     used: usize,
     end: End,
 }
 
-/// How much is known of a segment's end. Each step is taken only when a read brought nothing.
+/// State of a segment's end. It advances only after a read that returned nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// More may come.
+    /// The writer may append more.
     Open,
-    /// Another segment was seen after it: what is in the file now is all.
+    /// A later segment exists, so the file is complete.
     Closed,
-    /// All of it is in memory.
+    /// The file is complete and has been read to its end.
     Reached,
 }
 
 impl Reader {
-    /// A reader of the records after a position.
+    /// Reader of the records after a position.
     #[must_use]
     pub fn new(folder: &Path, after: Position) -> Self {
         Self { folder: folder.to_owned(), after, segment: None }
     }
 
-    /// The last record read.
+    /// Position of the last record read.
     #[must_use]
     pub const fn position(&self) -> Position {
         self.after
     }
 
-    /// The next records, at most so many; none when there are no more. For a journal that nobody
-    /// writes meanwhile.
+    /// Reads the next `at_most` records; none at the end. For a journal without a concurrent writer.
     ///
     /// # Errors
-    /// When a segment can't be read; it may be tried again.
+    /// If a segment can't be read. A retry is safe.
     pub fn read(&mut self, at_most: usize) -> Result<Vec<Record>, JournalError> {
         let mut records = Vec::new();
         let read = self.read_through(at_most, Position::MAX, |Frame { position, payload }| {
             records.push(Record { position, payload: payload.to_vec() });
         });
-        // What was read before an error counts; the error comes again with the next call.
+        // Records read before an error are returned; the next call returns the error.
         if records.is_empty() { read.map(|_| records) } else { Ok(records) }
     }
 
-    /// Hands on the next records up to a position that the writer has gone past, at most so many; how
-    /// many there were, none when it has caught up. Beyond that position the writer may be in the
-    /// middle of a record, or take half of one back.
+    /// Calls `each` for the next `at_most` records up to the position `through`, and returns their number; 0 at the end. The
+    /// writer must have passed `through`: a record after it may be incomplete, or be undone.
     ///
     /// # Errors
-    /// When a segment can't be read; it may be tried again, and goes on after what was handed on.
+    /// If a segment can't be read. A retry continues after the last record passed to `each`.
     pub fn read_through(
         &mut self,
         at_most: usize,
@@ -111,13 +109,12 @@ impl Reader {
             }
         }
         if let Some(loaded) = &mut self.segment {
-            loaded.forget_the_rest(&self.folder)?;
+            loaded.discard_rest(&self.folder)?;
         }
         Ok(num_read)
     }
 
-    /// Loads more of this segment, or the beginning of the next one, for so many records. False when
-    /// there is no more.
+    /// Loads bytes for about `wanted` records, from this segment or the next one. False at the end of the journal.
     fn load_more(&mut self, wanted: u64) -> Result<bool, JournalError> {
         if let Some(loaded) = &mut self.segment {
             if loaded.grow(&self.folder, wanted)? {
@@ -147,7 +144,7 @@ impl Reader {
         Ok(true)
     }
 
-    /// `None` when it has just been deleted.
+    /// Opens a segment; `None` if it has just been deleted.
     fn open(&self, first: Position) -> Result<Option<File>, JournalError> {
         let path = segment::path(&self.folder, first);
         match File::open(&path) {
@@ -158,7 +155,7 @@ impl Reader {
 }
 
 impl Loaded {
-    /// The next whole frame in memory that comes after a position.
+    /// Next complete frame in memory after a position.
     fn next(&mut self, after: Position) -> Option<Frame<'_>> {
         while self.used < self.bytes.len() {
             let rest = &self.bytes[self.used..];
@@ -170,7 +167,7 @@ impl Loaded {
                     return Some(Frame { position, payload: &self.bytes[payload] });
                 }
                 Found::Frame(_, size) => self.used += size,
-                // The rest is not read yet, or the writer is in the middle of it.
+                // The rest of the frame is not read, or not written yet.
                 Found::Torn if self.end != End::Reached => return None,
                 Found::Torn | Found::Damaged => match frame::resume_at(rest) {
                     Some(ahead) => self.used += ahead,
@@ -181,8 +178,8 @@ impl Loaded {
         None
     }
 
-    /// What was read beyond the last record may be half of one, and other bytes the next time.
-    fn forget_the_rest(&mut self, folder: &Path) -> Result<(), JournalError> {
+    /// Discards bytes after the last record: they may be half a record that the writer replaces.
+    fn discard_rest(&mut self, folder: &Path) -> Result<(), JournalError> {
         let rest = self.bytes.len() - self.used;
         self.bytes.clear();
         self.used = 0;
@@ -195,7 +192,7 @@ impl Loaded {
         self.file.seek(back).map(drop).map_err(|error| JournalError::new(path(), "read it", error))
     }
 
-    /// Reads on. False when the file has nothing more.
+    /// Reads more of the file. False at its end.
     fn grow(&mut self, folder: &Path, wanted: u64) -> Result<bool, JournalError> {
         self.bytes.drain(..self.used);
         self.used = 0;

@@ -1,6 +1,5 @@
-//! One file of a journal: named by its first position, `00000000000000000001.journal`, and nothing
-//! but frames inside; the version before left zeros after the last one when it was killed.
-//! Pure, except for the names.
+//! A segment: one file of the journal. Its name is its first position (`00000000000000000001.journal`), its content a
+//! sequence of frames. A killed process of the previous version left zeros after the last one. Pure.
 
 use crate::domain::Position;
 use std::fmt;
@@ -10,13 +9,13 @@ use super::frame::{self, Found, Frame};
 
 const EXTENSION: &str = "journal";
 
-/// The file whose first frame has this position.
+/// Path of the segment that begins at a position.
 #[must_use]
 pub fn path(folder: &Path, first: Position) -> PathBuf {
     folder.join(format!("{first:020}.{EXTENSION}"))
 }
 
-/// The first position of a segment, from its file's name; `None` for any other file.
+/// First position of a segment, from its file name; `None` for any other file.
 #[must_use]
 pub fn first_position(path: &Path) -> Option<Position> {
     if path.extension()? != EXTENSION {
@@ -26,14 +25,14 @@ pub fn first_position(path: &Path) -> Option<Position> {
     (digits.len() == 20).then(|| digits.parse().ok())?
 }
 
-/// Something unreadable inside a segment.
+/// Range of unreadable bytes in a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Damage {
     /// Offset of the first unreadable byte in the segment's file.
     pub offset: usize,
     /// Number of unreadable bytes.
     pub bytes: usize,
-    /// Whether it reaches to the end of the segment: a write that was cut short.
+    /// Whether it extends to the end of the segment, as a torn write does.
     pub is_tail: bool,
 }
 
@@ -43,19 +42,19 @@ impl fmt::Display for Damage {
     }
 }
 
-/// All whole frames of a segment, in their order, and what lies between them. Zeros at the end are
-/// room that was not used.
+/// Calls `each` for every complete frame of a segment, in order, and returns the damage between them. Zeros at the end are
+/// unused space.
 pub fn scan<'a>(bytes: &'a [u8], mut each: impl FnMut(Frame<'a>)) -> Vec<Damage> {
     let (mut damages, mut at) = (Vec::new(), 0);
     let written = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    // A frame may end with zeros, and so beyond this.
+    // A frame whose payload ends with zeros ends after `written`.
     while at < written {
         if let Found::Frame(frame, size) = frame::read(&bytes[at..]) {
             each(frame);
             at += size;
             continue;
         }
-        // A torn frame with whole ones behind it is damage too: its length was hit.
+        // A truncated frame with complete ones after it is damaged: its length field is wrong.
         let next = next_frame(bytes, at);
         let end = next.unwrap_or(written);
         damages.push(Damage { offset: at, bytes: end - at, is_tail: next.is_none() });
@@ -64,7 +63,7 @@ pub fn scan<'a>(bytes: &'a [u8], mut each: impl FnMut(Frame<'a>)) -> Vec<Damage>
     damages
 }
 
-/// The offset of the next whole frame after `at`.
+/// Offset of the next complete frame after `at`.
 fn next_frame(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at += frame::resume_at(&bytes[at..])?;
@@ -105,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_tail_is_told_from_damage_inside() {
+    fn a_torn_tail_is_distinguished_from_damage_inside() {
         let payloads = [b"one".to_vec(), b"two".to_vec(), b"three".to_vec()];
         let whole = segment(&payloads);
         let torn = &whole[..whole.len() - 2];

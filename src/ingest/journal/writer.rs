@@ -1,7 +1,7 @@
-//! The writing end of a journal: appends, rotates, deletes what is done with.
+//! Writer of a journal: appends, rotates, deletes segments whose records are done.
 //!
-//! Always: after a failed append the next record goes to a fresh segment, so that half a frame damages nothing else.
-//! Never: two writers of one folder, which a lock on a file prevents.
+//! Always: after a failed append the next record goes to a new segment, so that half a frame damages nothing else.
+//! Never: two writers of one folder, which a file lock prevents.
 
 use crate::domain::Position;
 use std::collections::VecDeque;
@@ -14,45 +14,44 @@ use super::frame::{self, Frame};
 use super::open_segment::OpenSegment;
 use super::segment::{self, Damage};
 
-/// A segment is closed when it has grown to this: small enough to read at once, large enough that
-/// files come and go every few ten thousand records.
+/// Size in bytes at which a segment is closed: small enough to read at once, large enough for some ten thousand records.
 const SEGMENT_BYTES: u64 = 8 << 20;
 
-/// What was found on disk at the start.
+/// State of the journal on disk at the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovery {
-    /// Records that are still to be passed on.
+    /// Records that are not done.
     pub records: u64,
-    /// Unreadable places, each with its file.
+    /// Damage, each with its file.
     pub damages: Vec<(PathBuf, Damage)>,
-    /// Positions that should be there and are not: first and last of each gap.
+    /// Gaps: first and last position of each range of missing records.
     pub missing: Vec<(Position, Position)>,
 }
 
-/// An open journal. One process at a time, one writer.
+/// An open journal. It has one writer, in one process.
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
     segment_bytes: u64,
-    /// First positions of the segments on disk, oldest first; the last one is open.
+    /// First position of each segment on disk, oldest first; the last one is open.
     segments: VecDeque<Position>,
     open: OpenSegment,
-    /// The open segment can't be trusted any more.
+    /// Whether the next append begins a new segment.
     must_rotate: bool,
-    /// Whether what is written outlives the power too: see [`Journal::durable`].
+    /// Whether closed segments are synced: see [`Journal::durable`].
     is_durable: bool,
     next: Position,
     buffer: Vec<u8>,
-    /// Held while the journal is open: a second writer would tear it.
+    /// Lock that excludes a second writer.
     _lock: File,
 }
 
 impl Journal {
-    /// Opens the journal in `folder`, making it if need be. Records up to `done` are deleted, as far
-    /// as whole segments go; the rest is counted and checked. What is appended goes to a new segment.
+    /// Opens the journal in `folder`, which is created if missing. Deletes segments whose records are all `done` (a position),
+    /// and checks and counts the other records. Appends go to a new segment.
     ///
     /// # Errors
-    /// When the folder or a segment can't be read or made.
+    /// If the folder or a segment can't be read or created.
     pub fn open(folder: &Path, done: Position) -> Result<(Self, Recovery), JournalError> {
         Self::open_with(folder, done, SEGMENT_BYTES)
     }
@@ -67,11 +66,11 @@ impl Journal {
         Ok((journal, recovery))
     }
 
-    /// Opens the journal like [`Journal::open`], shows each readable record that is on disk to `visit`, and
-    /// deletes nothing: what else is done with, the caller knows once it has seen them.
+    /// Opens the journal like [`Journal::open`] and calls `visit` for each readable record on disk. Deletes nothing: the caller
+    /// may find by the records that it still needs them.
     ///
     /// # Errors
-    /// When the folder or a segment can't be read or made.
+    /// If the folder or a segment can't be read or created.
     pub fn open_visiting(
         folder: &Path,
         done: Position,
@@ -110,7 +109,7 @@ impl Journal {
             recovery.damages.extend(damages.into_iter().map(|damage| (path.clone(), damage)));
         }
         let next = last.max(segments.back().map_or(0, |first| first.saturating_sub(1))) + 1;
-        // A segment without a single readable frame may have the very name the new one needs.
+        // A segment without a readable frame may have the name of the new one, which replaces it.
         segments.retain(|first| *first != next);
         let open = create(folder, next)?;
         segments.push_back(next);
@@ -128,12 +127,11 @@ impl Journal {
         Ok((journal, recovery))
     }
 
-    /// From here on a segment is synced before the next one is begun, and so is the folder: after
-    /// [`sync`](Self::sync), or one of a [`sync_handle`](Self::sync_handle), everything appended
-    /// before survives a loss of power.
+    /// Makes rotation sync the closed segment and the folder. Then a [`sync`](Self::sync), or a sync by a
+    /// [`sync_handle`](Self::sync_handle), makes all earlier records survive a loss of power.
     ///
     /// # Errors
-    /// When the device says that it failed.
+    /// If the device reports a failure.
     pub fn durable(mut self) -> Result<Self, JournalError> {
         self.is_durable = true;
         sync_folder(&self.folder)?;
@@ -143,9 +141,9 @@ impl Journal {
     /// Appends one record of at most [`MAX_PAYLOAD_BYTES`](super::MAX_PAYLOAD_BYTES).
     ///
     /// # Errors
-    /// When the disk doesn't take it; it may be tried again.
+    /// If the write fails. A retry is safe.
     pub fn append(&mut self, payload: &[u8]) -> Result<Position, JournalError> {
-        if self.is_distrusted() || self.open.num_bytes() >= self.segment_bytes {
+        if self.needs_rotation() || self.open.num_bytes() >= self.segment_bytes {
             self.rotate()?;
         }
         self.buffer.clear();
@@ -158,30 +156,30 @@ impl Journal {
         Ok(position)
     }
 
-    /// Waits until everything appended is on the device.
+    /// Syncs all appended records to the device.
     ///
     /// # Errors
-    /// When the device says that it failed.
+    /// If the device reports a failure.
     pub fn sync(&self) -> Result<(), JournalError> {
         self.open.sync().map_err(|error| self.error("sync it", error))
     }
 
-    /// A handle by which another thread may wait for the device while this one goes on appending:
-    /// `sync_data` of it covers all that was appended before.
+    /// Handle by which another thread can sync while this one appends: its `sync_data` includes all records appended before
+    /// this call.
     ///
     /// # Errors
-    /// When the system gives no more handles.
+    /// If the process has no handles left.
     pub fn sync_handle(&self) -> Result<File, JournalError> {
         self.open.handle().map_err(|error| self.error("get a handle to it", error))
     }
 
-    /// The next record begins a new segment: this one can't be trusted any more.
+    /// Makes the next append begin a new segment, since the open one may have lost records.
     pub const fn abandon_segment(&mut self) {
         self.must_rotate = true;
     }
 
-    /// Declares all records up to `done` done with: deletes the segments they fill. A file that
-    /// can't be deleted is left for the next start.
+    /// Declares all records up to `done` done, and deletes segments that hold no others. A file that can't be deleted is left
+    /// for the next start.
     pub fn delete_through(&mut self, done: Position) {
         while let (Some(first), Some(second)) =
             (self.segments.front().copied(), self.segments.get(1).copied())
@@ -192,16 +190,16 @@ impl Journal {
         }
     }
 
-    /// The position of the last record, 0 before the first.
+    /// Position of the last record; 0 before the first.
     #[must_use]
     pub const fn last(&self) -> Position {
         self.next - 1
     }
 
-    /// Declares all records done with, and deletes all segments for a new one.
+    /// Declares all records done, and replaces all segments by a new one.
     ///
     /// # Errors
-    /// When no new segment can be made; then nothing was deleted.
+    /// If no new segment can be created; then nothing is deleted.
     pub fn begin_anew(&mut self) -> Result<(), JournalError> {
         fs::create_dir_all(&self.folder)
             .map_err(|error| JournalError::new(&self.folder, "make the folder", error))?;
@@ -210,18 +208,17 @@ impl Journal {
         Ok(())
     }
 
-    /// About how many bytes the records after a position take on disk: whole segments are counted.
+    /// Size of the records after a position, in bytes; an estimate by whole segments.
     #[must_use]
     pub fn num_bytes_after(&self, position: Position) -> u64 {
         let begins_later = |first: &&Position| **first > position.saturating_add(1);
         let closed = self.segments.iter().rev().take_while(begins_later).count();
-        // The segments that begin later, and the one that the position lies in, but for the open one.
+        // Closed segments that begin later, and the closed one that contains the position.
         let closed = closed.min(self.segments.len().saturating_sub(1)) as u64;
         closed * self.segment_bytes + self.open.num_bytes()
     }
 
-    /// Closes it, and deletes the open segment too if all is done with: what is left on disk is
-    /// what is still to be passed on.
+    /// Closes the journal. Deletes segments whose records are all `done`, the open one included.
     pub fn close(mut self, done: Position) {
         self.delete_through(done);
         if done >= self.last()
@@ -231,18 +228,18 @@ impl Journal {
         }
     }
 
-    /// How many segments are on disk.
+    /// Number of segments on disk.
     #[must_use]
     pub fn num_segments(&self) -> usize {
         self.segments.len()
     }
 
     fn rotate(&mut self) -> Result<(), JournalError> {
-        if self.is_durable && !self.is_distrusted() {
+        if self.is_durable && !self.needs_rotation() {
             self.sync()?;
         }
         if self.segments.back() == Some(&self.next) {
-            // Nothing but half a frame in it.
+            // The segment has at most half a frame.
             self.open.clear().map_err(|error| self.error("begin it again", error))?;
             self.must_rotate = false;
             return Ok(());
@@ -256,9 +253,9 @@ impl Journal {
         Ok(())
     }
 
-    /// The last append failed, and half a frame may be left; or the segment was given up.
-    const fn is_distrusted(&self) -> bool {
-        self.must_rotate || self.open.is_spoilt()
+    /// Whether the open segment may end with half a frame, or was abandoned.
+    const fn needs_rotation(&self) -> bool {
+        self.must_rotate || self.open.is_torn()
     }
 
     fn error(&self, doing: &'static str, error: std::io::Error) -> JournalError {
@@ -272,21 +269,21 @@ fn create(folder: &Path, first: Position) -> Result<OpenSegment, JournalError> {
     OpenSegment::create(&path).map_err(|error| JournalError::new(&path, "begin it", error))
 }
 
-/// The name of a new file is safe once its folder is.
+/// Syncs a folder, which makes the name of a new file durable.
 fn sync_folder(folder: &Path) -> Result<(), JournalError> {
     let sync = || File::open(folder)?.sync_all();
     sync().map_err(|error| JournalError::new(folder, "sync the folder", error))
 }
 
-/// Locks the folder of a journal, as long as the file is open: nobody else opens it meanwhile.
+/// Locks the folder of a journal for as long as the returned file is open.
 ///
 /// # Errors
-/// When another process has it open, or the folder can't be written.
+/// If another process holds the lock, or the folder can't be written.
 pub fn lock(folder: &Path) -> Result<File, JournalError> {
     let path = folder.join("lock");
     let file = OpenOptions::new().create(true).append(true).open(&path);
     let file = file.map_err(|error| JournalError::new(&path, "open it", error))?;
-    // Whoever may read it may lock it. Where its owner is another, that one has seen to it.
+    // Any process that can read the file can lock it, hence the mode. It fails for a file of another owner, which set it.
     let _ = file.set_permissions(Permissions::from_mode(0o600));
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -298,7 +295,7 @@ pub fn lock(folder: &Path) -> Result<File, JournalError> {
     }
 }
 
-/// The segments in `folder`, oldest first.
+/// First positions of the segments in `folder`, oldest first.
 pub(super) fn list(folder: &Path) -> Result<VecDeque<Position>, JournalError> {
     let failed = |error| JournalError::new(folder, "list the folder", error);
     let mut segments = Vec::new();

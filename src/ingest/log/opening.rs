@@ -1,6 +1,6 @@
-//! How a log is opened: where its records end, and what those say that wait.
+//! Opening of the log: finds its end, and recovers the publication backlog and the listening clocks from its records.
 //!
-//! Always: what is behind both cursors is kept, whatever else is found. Never: a record is changed.
+//! Always: records after either cursor are kept. Never: a change of a record.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -18,7 +18,7 @@ use crate::ingest::sync::DeviceSync;
 use crate::ingest::traffic::Traffic;
 use crate::ingest::unpublished::Unpublished;
 
-/// What the records on disk tell at the start.
+/// State recovered from the records on disk.
 #[derive(Default)]
 struct Found {
     last_outbound: Position,
@@ -39,10 +39,10 @@ impl Found {
 }
 
 impl Log {
-    /// Opens the log. What lies behind the evaluation cursor is still to be evaluated.
+    /// Opens the log. Records after the evaluation cursor are still to be evaluated.
     ///
     /// # Errors
-    /// When the journal can't be read or made, or another process has it open.
+    /// If the journal can't be read or created, or another process has it open.
     pub fn open(
         settings: LogSettings,
         resume: LogResume,

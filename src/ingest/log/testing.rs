@@ -1,4 +1,4 @@
-//! Logs in folders of their own, for tests of those who append and those who read.
+//! Logs in temporary folders, for tests of producers and consumers.
 
 use tempfile::TempDir;
 
@@ -13,13 +13,13 @@ pub fn log(max_payload_bytes: usize) -> (TempDir, Arc<Log>) {
     make(Durability::Process, max_payload_bytes, LIMIT_BYTES)
 }
 
-/// One that waits for the device too.
+/// A log with `durability = "power"`.
 #[must_use]
 pub fn durable_log() -> (TempDir, Arc<Log>) {
     make(Durability::Power, 65_536, LIMIT_BYTES)
 }
 
-/// One that takes nothing before its back-pressure ends.
+/// A log that refuses every record until its back-pressure ends.
 #[must_use]
 pub fn full_log() -> (TempDir, Arc<Log>) {
     make(Durability::Process, 65_536, 0)
