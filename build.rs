@@ -1,7 +1,7 @@
-//! What the program has built in beside its code: the commit it was built from, and the dashboard.
+//! Build script: embeds the commit, the time of the build, and the dashboard.
 //!
-//! The dashboard is `web/`, its modules joined to a few files (`build/chunks.rs`). Each file is embedded as it is and in
-//! gzip, under one hash of all contents, which `src/web/assets.rs` serves them by. Never: a file that is fetched.
+//! The dashboard is `web/`, with its modules bundled into a few files (`build/chunks.rs`). Each file is embedded plain and
+//! gzipped. `src/web/assets.rs` serves them under a hash of all contents. Never: a download.
 
 #[path = "build/chunks.rs"]
 mod chunks;
@@ -17,7 +17,7 @@ use chunks::Files;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// Stands in `index.html` for the hash.
+/// Placeholder of the hash in `index.html`.
 const PLACEHOLDER: &str = "a/HASH/";
 
 fn main() {
@@ -41,7 +41,7 @@ fn commit() {
     println!("cargo::rustc-env=VIGIE_COMMIT={commit}");
 }
 
-/// The time of the build, or what `SOURCE_DATE_EPOCH` says: no clock of a machine that runs it is before.
+/// Embeds the time of the build, or `SOURCE_DATE_EPOCH`: a lower bound for a plausible system clock.
 fn built_at() {
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok();
@@ -65,7 +65,7 @@ fn dashboard() -> Result<(), String> {
     embed(&files, &hash, &out).map_err(|error| format!("can't embed the dashboard: {error}"))
 }
 
-/// Adds the files of a folder and of those in it; hidden ones, such as an editor's, are left out.
+/// Adds the files of a folder, recursively. Skips hidden files, such as those of editors.
 fn add_folder(folder: &Path, prefix: &str, files: &mut Files) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -83,7 +83,7 @@ fn add_folder(folder: &Path, prefix: &str, files: &mut Files) -> io::Result<()> 
     Ok(())
 }
 
-/// FNV-1a, 64 bit, of all paths and contents: it tells one build's files from another's, and proves nothing.
+/// FNV-1a hash, 64 bit, of all paths and contents. It distinguishes builds, and is not cryptographic.
 fn hash(files: &Files) -> String {
     let parts = files.iter().flat_map(|(path, bytes)| [path.as_bytes(), &[0], bytes, &[0]]);
     let hash = parts.flatten().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -92,7 +92,7 @@ fn hash(files: &Files) -> String {
     format!("{hash:016x}")
 }
 
-/// Writes each file in both forms, and the table of them that the program includes.
+/// Writes each file plain and gzipped, and the table of assets that the program includes.
 fn embed(files: &Files, hash: &str, out: &Path) -> io::Result<()> {
     let mut table = format!("const HASH: &str = {hash:?};\n\nstatic FILES: &[Asset] = &[\n");
     for (number, (path, bytes)) in files.iter().enumerate() {
@@ -118,7 +118,7 @@ fn compressed(bytes: &[u8]) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// Media type by the end of the name; `None` for what is not served.
+/// Media type by file name extension; `None` for files that are not served.
 fn mime(name: &str) -> Option<&'static str> {
     Some(match name.rsplit('.').next()? {
         "html" => "text/html; charset=utf-8",

@@ -1,33 +1,33 @@
-//! Chunks: the modules of the dashboard, joined so that a page takes few requests.
+//! Bundler: joins the dashboard's modules into few chunks, so that a page needs few requests.
 //!
-//! `web/` is plain ES modules, and they run unjoined too (`VIGIE_WEB_DIR`). An *entry* is `app.js` or a module that another
-//! one loads by `import("…")`: a page, a language. Each entry becomes one file under its own path: first the modules
-//! that it alone uses, each a function that returns its exports, in order of dependency, then its own text. What several
-//! entries use stands in `app.js`, which exports it to them.
+//! `web/` has plain ES modules, which also run unbundled (`VIGIE_WEB_DIR`). An *entry* is `app.js`, or a module that another
+//! one loads by `import("…")`: a page, a language. Each entry becomes one chunk under its own path. A chunk has the modules
+//! that only this entry uses, in order of dependency, each as a function that returns its exports; then the entry's text.
+//! Modules of several entries are in `app.js`, which exports them.
 //!
-//! Always: each module runs once, as it does unjoined; the text of a module is kept but for its `import` and `export`
-//! lines. Never: a guess: a form of import or export that is not known here fails the build.
+//! Always: each module runs once, as it does unbundled; its text is unchanged apart from `import` and `export` lines.
+//! Never: a guess. An unsupported form of import or export fails the build.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Contents by path.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// The entry that the page begins with.
+/// Entry that the page loads first.
 const APP: &str = "app.js";
 
-/// A module as it is written.
+/// Source of a module.
 struct Module {
     text: String,
-    /// Paths of the modules that it imports.
+    /// Paths of its static imports.
     imports: Vec<String>,
-    /// Paths of the modules that it loads while it runs.
+    /// Paths of its dynamic imports.
     loads: Vec<String>,
 }
 
 type Modules = BTreeMap<String, Module>;
 
-/// Joins the modules among the files: only entries are left of them.
+/// Replaces the modules among the files by their chunks.
 pub fn join(files: &mut Files) -> Result<(), String> {
     let modules = modules(files)?;
     let mut entries: BTreeSet<&str> = BTreeSet::from([APP]);
@@ -72,7 +72,7 @@ fn is_module(path: &str) -> bool {
     path.rsplit_once('.').is_some_and(|(_, end)| end == "js")
 }
 
-/// A line without `/* … */` on it; nothing of one that is a comment, or a line in a longer one.
+/// A line without its `/* … */` comments; empty for a line that is a comment or part of one.
 fn without_comments(line: &str) -> String {
     let start = line.trim_start();
     if start.starts_with("//") || start.starts_with('*') {
@@ -84,7 +84,7 @@ fn without_comments(line: &str) -> String {
         + &parts.filter_map(|part| part.split_once("*/")).map(|(_, rest)| rest).collect::<String>()
 }
 
-/// The names and the path of `import NAMES from "PATH";`.
+/// Names and resolved path of `import NAMES from "PATH";`.
 fn imported<'a>(path: &str, line: &'a str) -> Result<(&'a str, String), String> {
     let parts = line
         .strip_prefix("import ")
@@ -94,7 +94,7 @@ fn imported<'a>(path: &str, line: &'a str) -> Result<(&'a str, String), String> 
     Ok((names, resolved(path, from)?))
 }
 
-/// The path that a relative name means in a module.
+/// Path of a relative import in a module.
 fn resolved(path: &str, name: &str) -> Result<String, String> {
     let mut folders: Vec<&str> = path.split('/').collect();
     folders.pop();
@@ -109,7 +109,7 @@ fn resolved(path: &str, name: &str) -> Result<String, String> {
     Ok(folders.join("/"))
 }
 
-/// The entry in whose file each module stands.
+/// Entry whose chunk has each module.
 fn homes<'a>(
     modules: &'a Modules,
     entries: &BTreeSet<&'a str>,
@@ -125,7 +125,7 @@ fn homes<'a>(
             homes.entry(path).and_modify(|home| *home = APP).or_insert(entry);
         }
     }
-    // A path in `import("…")` is relative to the file that the module stands in.
+    // A path in `import("…")` is relative to the chunk that has the module.
     let is_moved = |path: &str, home: &str| {
         path.rsplit_once('/').map(|it| it.0) != home.rsplit_once('/').map(|it| it.0)
     };
@@ -143,7 +143,7 @@ fn homes<'a>(
     Ok(homes)
 }
 
-/// A module and all that it imports, what is imported first.
+/// A module and its static imports, in order of dependency.
 fn ordered<'a>(entry: &'a str, modules: &'a Modules) -> Result<Vec<&'a str>, String> {
     fn visit<'a>(
         path: &'a str,
@@ -180,7 +180,7 @@ fn chunk(entry: &str, modules: &Modules, homes: &BTreeMap<&str, &str>) -> Result
         let here = if up.is_empty() { "./" } else { "" };
         text += &format!("import {{ {} }} from \"{here}{up}{APP}\";\n", shared.join(", "));
     }
-    // All that lives in `app.js`, whoever uses it, in order of dependency.
+    // All modules of this chunk, in order of dependency.
     let mut own: Vec<&str> = Vec::new();
     for of in homes.iter().filter(|(_, home)| **home == entry).map(|(path, _)| *path) {
         own.extend(ordered(of, modules)?.into_iter().filter(|path| homes[*path] == entry));
@@ -201,7 +201,7 @@ fn chunk(entry: &str, modules: &Modules, homes: &BTreeMap<&str, &str>) -> Result
     Ok(text)
 }
 
-/// The name of a module's exports in a chunk: `$views_fleetrow`.
+/// Variable of a module's exports in a chunk: `$views_fleetrow`.
 fn variable(path: &str) -> String {
     let name: String = path
         .trim_end_matches(".js")
@@ -211,7 +211,7 @@ fn variable(path: &str) -> String {
     format!("${name}")
 }
 
-/// A line with an import as what it means in a chunk; others as they are.
+/// Translates an import for a chunk; returns other lines unchanged.
 fn without_import(path: &str, line: &str) -> Result<String, String> {
     if !line.starts_with("import ") {
         return Ok(format!("{line}\n"));
@@ -225,7 +225,7 @@ fn without_import(path: &str, line: &str) -> Result<String, String> {
     Ok(format!("const {names} = {};\n", variable(&from)))
 }
 
-/// A module as a function that returns its exports.
+/// Source of a module as a function that returns its exports.
 fn wrapped(path: &str, module: &Module) -> Result<String, String> {
     let mut exported = Vec::new();
     let mut text = format!("const {} = (() => {{\n// {path}\n", variable(path));

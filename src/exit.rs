@@ -1,17 +1,17 @@
-//! The exit codes, which scripts and service managers rely on.
+//! Exit codes, for scripts and service managers.
 
 use std::process::ExitCode;
 
-/// How the program ends.
+/// Outcome of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Asked to stop, and stopped cleanly; or the command did what it was asked.
+    /// The daemon stopped cleanly on request, or the command succeeded.
     Ok,
-    /// The output could not be written, a rule test failed, or the daemon refused what was asked.
+    /// The output could not be written, a rule test failed, or the daemon refused the request.
     Failed,
-    /// Bad command line or config.
+    /// Invalid command line or configuration.
     Usage,
-    /// A needed service is unavailable at start: port taken, database unwritable.
+    /// A required resource is unavailable at the start: the port is in use, the database is not writable.
     /// (`EX_UNAVAILABLE` of BSD's sysexits.)
     Unavailable,
     /// The supervisor gave up. (`EX_SOFTWARE`.)

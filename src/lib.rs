@@ -1,10 +1,10 @@
 //! Vigie, a lookout for sensor fleets.
 //!
-//! Read the modules in the order a reading meets them: [`sensors`] (or a real device) publish it over
-//! MQTT, to a broker elsewhere or the one in [`broker`]; [`mqtt`] receives it; [`ingest`] logs and decodes
-//! it; [`evaluator`] judges it by the rules of [`alarms`]; [`store`] commits it; [`notify`] sends
-//! notifications; [`web`] answers operators. One direction, typed [`messages`], bounded routes;
-//! [`supervisor`] starts, restarts and stops them all, as [`app`] wires them. `ARCHITECTURE.md` has the map.
+//! The modules in the order in which a reading passes them: a device publishes it over MQTT, to an external broker or the
+//! embedded one in [`broker`]; [`mqtt`] receives it, or [`sensors`] produce it; [`ingest`] logs and decodes it;
+//! [`evaluator`] evaluates it by the rules of [`alarms`]; [`store`] commits it; [`notify`] sends notifications; [`web`]
+//! serves operators. Actors exchange typed [`messages`] in one direction over bounded routes. [`supervisor`] starts,
+//! restarts and stops them; [`app`] wires them. `ARCHITECTURE.md` has the map.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))] // the list: `clippy.toml`
 

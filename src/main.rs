@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// jemalloc: its background threads return freed memory to the system. glibc's allocator keeps what a storm of clients took.
+/// jemalloc: its background threads return freed memory to the system. glibc's allocator keeps the memory of a client storm.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

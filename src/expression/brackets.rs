@@ -1,4 +1,4 @@
-//! How deep the brackets of a CEL expression are, before the parser sees it. Pure.
+//! Bracket depth of a CEL expression, checked before parsing. Pure.
 //!
 //! The parser recurses for every bracket, through about ten rules each, and checks its own depth limit too late:
 //! unoptimised, a dozen brackets overflow a thread's 2 MiB of stack, which ends the process. So the nesting is
@@ -60,7 +60,7 @@ pub fn check(source: &str) -> Result<(), ExpressionError> {
     Ok(())
 }
 
-/// Follows one character that is not in a text.
+/// Tracks one character outside of strings.
 fn bracket(
     open: &mut Vec<(char, usize)>,
     c: char,

@@ -3,7 +3,7 @@
 //! Invariant: the next reading is produced after the last one is durable, so a full log slows its sensors down
 //! (back-pressure). Never: a queue of its own.
 
-#![expect(clippy::disallowed_methods, reason = "a sensor owns the clock of its beats")]
+#![expect(clippy::disallowed_methods, reason = "a sensor owns the clock of its schedule")]
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ const REPLAY_CHUNK_ROWS: usize = 200;
 /// Time after which an unanswered message to the intake is logged and sent again.
 const OFFER: Duration = Duration::from_secs(30);
 
-/// Between an offer that failed with the intake and the next one.
+/// Delay of a retry while the intake is unavailable.
 const OFFER_AGAIN: Duration = Duration::from_millis(100);
 
 /// Settings of a sensor actor, shared by its incarnations and by the reload that changes its schedule.
@@ -37,8 +37,8 @@ pub struct SensorSettings {
     pub schedule: CurrentSchedule,
     /// Clock that all sensors of the fleet share.
     pub clock: FleetClock,
-    /// Whether a first life that missed its first turn makes up for it: one that joins a running fleet
-    /// waits for its turn.
+    /// Whether the first incarnation makes up for a missed first turn. A sensor that joins a running fleet waits for its
+    /// turn instead.
     pub makes_up: bool,
     /// Notation of timestamps in published readings.
     pub times: TimeStyle,
@@ -61,8 +61,8 @@ impl SensorSettings {
 pub struct Sensor {
     settings: Arc<SensorSettings>,
     device: Device,
-    first_life: bool,
-    /// Until the next beat.
+    is_first_incarnation: bool,
+    /// Timer of the next reading.
     timer: Option<SpawnHandle>,
 }
 
@@ -105,7 +105,7 @@ impl Sensor {
                 Device::Replayed(Box::new(Replayed { recording, next: None, progress }))
             }
         };
-        Ok(Self { settings, device, first_life: env.incarnation() == 1, timer: None })
+        Ok(Self { settings, device, is_first_incarnation: env.incarnation() == 1, timer: None })
     }
 
     fn reading(&self, value: Value, timestamp: chrono::DateTime<Utc>) -> Reading {
@@ -124,31 +124,31 @@ impl Sensor {
         self.settings.schedule.get().offset <= self.settings.clock.elapsed(Instant::now())
     }
 
-    /// Waits for the next beat of the schedule, counted from the fleet's start.
-    fn await_beat(&mut self, ctx: &mut Context<Self>) {
+    /// Arms the timer for the next tick of the schedule, counted from the fleet's start.
+    fn await_tick(&mut self, ctx: &mut Context<Self>) {
         let elapsed = self.settings.clock.elapsed(Instant::now());
-        let (wait, beat) = self.settings.schedule.get().next_after(elapsed);
-        self.timer = Some(ctx.run_later(wait, move |sensor, ctx| sensor.measure(beat, ctx)));
+        let (wait, tick) = self.settings.schedule.get().next_after(elapsed);
+        self.timer = Some(ctx.run_later(wait, move |sensor, ctx| sensor.measure(tick, ctx)));
     }
 
-    fn measure(&mut self, beat: u64, ctx: &mut Context<Self>) {
+    fn measure(&mut self, tick: u64, ctx: &mut Context<Self>) {
         self.timer = None;
         let (Device::Simulated(simulator), Source::Simulated(simulation)) =
             (&mut self.device, &self.settings.config.source)
         else {
             return;
         };
-        let simulated = self.settings.schedule.get().period.as_secs_f64() * beat_number(beat);
+        let simulated = self.settings.schedule.get().period.as_secs_f64() * as_f64(tick);
         let elapsed = Duration::try_from_secs_f64(simulated).unwrap_or_default();
         let value = match simulator.sample(simulation, elapsed) {
             Sample::Measured(number) => Value::new(number).ok(),
             Sample::Dropout => None,
             Sample::Crash => panic!("simulated crash of {}", self.settings.config.id),
         };
-        let Some(value) = value else { return self.await_beat(ctx) };
+        let Some(value) = value else { return self.await_tick(ctx) };
         let readings = vec![self.reading(value, Utc::now())];
         let offer = offer(self.settings.intake.clone(), readings, false);
-        ctx.wait(offer.into_actor(self).map(|(), sensor, ctx| sensor.await_beat(ctx)));
+        ctx.wait(offer.into_actor(self).map(|(), sensor, ctx| sensor.await_tick(ctx)));
     }
 
     /// Plays the rows that are due, then arms the timer for the next one.
@@ -205,7 +205,7 @@ struct Played {
     job: Play,
     rows: Vec<(Row, chrono::DateTime<Utc>)>,
     rows_read: u64,
-    /// Until the next row is due; `None` at the end.
+    /// Wait until the next row is due; `None` at the end.
     wait: Option<Duration>,
 }
 
@@ -262,8 +262,8 @@ async fn offer(intake: Route<Measured>, readings: Vec<Reading>, is_paced: bool) 
     }
 }
 
-const fn beat_number(beat: u64) -> f64 {
-    beat as f64
+const fn as_f64(tick: u64) -> f64 {
+    tick as f64
 }
 
 impl Actor for Sensor {
@@ -272,10 +272,12 @@ impl Actor for Sensor {
     fn started(&mut self, ctx: &mut Self::Context) {
         match self.device {
             // The first incarnation makes up for a late start; a restarted one waits.
-            Device::Simulated(_) if self.first_life && self.settings.makes_up && self.is_late() => {
+            Device::Simulated(_)
+                if self.is_first_incarnation && self.settings.makes_up && self.is_late() =>
+            {
                 self.measure(0, ctx);
             }
-            Device::Simulated(_) => self.await_beat(ctx),
+            Device::Simulated(_) => self.await_tick(ctx),
             Device::Replayed(_) => self.play(ctx),
         }
     }
@@ -287,7 +289,7 @@ impl Handler<Rescheduled> for Sensor {
     fn handle(&mut self, _: Rescheduled, ctx: &mut Self::Context) {
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
-            self.await_beat(ctx);
+            self.await_tick(ctx);
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::config::{ReplayTimes, Speed};
 /// Progress of a replay. It outlives the sensor's incarnation, so that a restarted one continues.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Progress {
-    /// Rows, bad ones included, that need not be read again.
+    /// Rows that are done, invalid ones included.
     pub rows_done: u64,
     pub origin: Option<Origin>,
 }
@@ -29,12 +29,12 @@ impl Origin {
         let Speed::Times(factor) = speed else { return Duration::ZERO };
         let recorded = (row.timestamp - self.recorded).to_std().unwrap_or_default();
         let played = (now - self.played).to_std().unwrap_or_default();
-        // A factor so small that the wait overflows means "never".
+        // With a very small factor the wait overflows: the row is never due.
         let due = Duration::try_from_secs_f64(recorded.as_secs_f64() / factor);
         due.unwrap_or(Duration::MAX).saturating_sub(played)
     }
 
-    /// The time a row's reading carries.
+    /// Timestamp of a row's reading.
     #[must_use]
     pub fn timestamp(&self, row: &Row, times: ReplayTimes) -> DateTime<Utc> {
         let shift = match times {

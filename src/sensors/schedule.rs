@@ -44,8 +44,8 @@ impl CurrentSchedule {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether that is another one than before.
-    #[must_use = "a sensor that waits for its beat must be told of another schedule"]
+    /// Replaces the schedule. Returns whether it differs from the previous one.
+    #[must_use = "a sensor that waits for its next reading must be notified of a change"]
     pub fn set(&self, schedule: SensorSchedule) -> bool {
         let before = std::mem::replace(
             &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner),
@@ -90,9 +90,9 @@ impl SensorSchedule {
             return (self.offset.saturating_sub(elapsed), 0);
         };
         let period_nanos = self.period.as_nanos().max(1);
-        let beat = since_first.as_nanos() / period_nanos + 1;
-        let wait_nanos = beat * period_nanos - since_first.as_nanos();
-        (nanos(wait_nanos), u64::try_from(beat).unwrap_or(u64::MAX))
+        let tick = since_first.as_nanos() / period_nanos + 1;
+        let wait_nanos = tick * period_nanos - since_first.as_nanos();
+        (nanos(wait_nanos), u64::try_from(tick).unwrap_or(u64::MAX))
     }
 }
 
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_sensor_skips_beats_and_keeps_its_turn() {
+    fn a_late_sensor_skips_ticks_and_keeps_its_turn() {
         let schedule =
             SensorSchedule { offset: Duration::from_secs(2), period: Duration::from_secs(10) };
         let next = |millis| schedule.next_after(Duration::from_millis(millis));

@@ -11,9 +11,9 @@ use rand::{RngExt, SeedableRng};
 use crate::config::{Faults, Simulation};
 
 const DAY_SECONDS: f64 = 86_400.0;
-/// How strongly the walk is pulled back to the mean, a step.
+/// Share of its distance by which the walk returns to the mean in each step.
 const PULL: f64 = 0.1;
-/// How many readings a stuck or drifting sensor stays so.
+/// Length of the faults `stuck` and `drift`, in readings.
 const STUCK_READINGS: u32 = 20;
 const DRIFT_READINGS: u32 = 50;
 
@@ -81,7 +81,7 @@ impl Simulator {
         if self.rng.random::<bool>() { size } else { -size }
     }
 
-    /// How far the sensor has drifted; a drift of five spreads builds up and then ends.
+    /// Offset by drift. It grows to five spreads and then ends.
     fn drifted(&mut self, simulation: &Simulation, begins: bool) -> f64 {
         if begins && self.drift.is_none() {
             self.drift = Some(0);

@@ -1,4 +1,4 @@
-//! Topics that carry the availability of a device: a key of the table of its values, not a table of their own.
+//! Proposals for topics of availability: a key of the device's table, not a table of their own. Pure.
 
 use super::Proposal;
 use super::levels::Levels;
@@ -11,13 +11,13 @@ use crate::ingest::inventory::structure::Kind;
 const AVAILABILITY: [&str; 8] =
     ["alive", "availability", "available", "connected", "connection", "lwt", "online", "reachable"];
 
-/// Last levels of topics that may carry availability, or a state of the device.
+/// Last levels of topics of availability or of another state.
 const STATUS: [&str; 2] = ["state", "status"];
 
 /// Words of availability on any topic.
 const ANYWHERE: (&str, &str) = ("online", "offline");
 
-/// Words of availability on its topics and those of a status.
+/// Words of availability on topics of [`AVAILABILITY`] and [`STATUS`].
 const ON_STATUS: [(&str, &str); 4] = [
     ("up", "down"),
     ("alive", "dead"),
@@ -25,11 +25,11 @@ const ON_STATUS: [(&str, &str); 4] = [
     ("available", "unavailable"),
 ];
 
-/// Words of availability on its topics alone; elsewhere they are values.
+/// Words of availability on topics of [`AVAILABILITY`] only; elsewhere they are values.
 const ON_AVAILABILITY: [(&str, &str); 4] =
     [("1", "0"), ("true", "false"), ("on", "off"), ("yes", "no")];
 
-/// A note with the key to add, for a shape that carries availability.
+/// Note with the key to add; `None` for a shape without availability.
 pub fn proposal<T>(shape: &TopicShape<T>) -> Option<Proposal> {
     let last = shape.levels.last()?.to_lowercase();
     let word = word(shape)?;
@@ -46,7 +46,7 @@ pub fn proposal<T>(shape: &TopicShape<T>) -> Option<Proposal> {
     )))
 }
 
-/// The payload, or the state in it.
+/// Word in the payload, or in its only field `state` or `status`.
 fn word<T>(shape: &TopicShape<T>) -> Option<String> {
     match &shape.structure.kind {
         Kind::Text | Kind::Truth | Kind::Number if !shape.is_cut => {
@@ -66,7 +66,7 @@ fn word<T>(shape: &TopicShape<T>) -> Option<String> {
     }
 }
 
-/// Words for online and offline, spelled like the one that came.
+/// Words for online and offline, in the capitalisation of the received one.
 fn pair(last: &str, word: &str) -> Option<(String, String)> {
     let is_availability = AVAILABILITY.contains(&last);
     let is_status = is_availability || STATUS.contains(&last);

@@ -1,4 +1,4 @@
-//! Families of devices, by what their topics and payloads look like.
+//! Proposals of presets: recognises families of devices by their topics and payloads. Pure.
 
 use super::Proposal;
 use crate::config::Preset;
@@ -10,16 +10,16 @@ use crate::ingest::inventory::structure::{Kind, Structure};
 const BRIDGE: [&str; 8] =
     ["state", "info", "devices", "groups", "logging", "definitions", "extensions", "health"];
 
-/// Ends of Tasmota's topics.
+/// Last levels of Tasmota's topics.
 const TASMOTA: [&str; 6] = ["SENSOR", "STATE", "LWT", "RESULT", "INFO1", "STATUS8"];
 
-/// Base of a `Zigbee2MQTT` bridge, by a topic of its own.
+/// Base topic of a `Zigbee2MQTT` bridge; `None` for other topics.
 pub fn zigbee2mqtt_base(topic: &str) -> Option<String> {
     let (base, rest) = topic.split_once("/bridge/")?;
     BRIDGE.contains(&rest).then(|| base.to_owned())
 }
 
-/// The family of a shape. `bridges` are bases of `Zigbee2MQTT`.
+/// Preset of a shape's family. `bridges` are base topics of `Zigbee2MQTT`.
 pub fn proposal<T>(shape: &TopicShape<T>, bridges: &[String]) -> Option<Proposal> {
     let topic = shape.topic.as_str();
     let bridge = bridges.iter().map(String::as_str).chain(["zigbee2mqtt"]);
@@ -32,7 +32,7 @@ pub fn proposal<T>(shape: &TopicShape<T>, bridges: &[String]) -> Option<Proposal
         .or_else(|| by_payload(shape, &levels))
 }
 
-/// Families whose first levels are their own.
+/// Families that are recognised by their first levels.
 fn by_first(levels: &[&str], structure: &Structure) -> Option<Proposal> {
     let last = *levels.last()?;
     let preset = |preset| Some(Proposal::preset(preset, &[]));
@@ -65,7 +65,7 @@ fn device_of_thingsboard() -> Proposal {
     proposal
 }
 
-/// Families that have levels of their own behind others.
+/// Families that are recognised by a later level.
 fn by_place(levels: &[&str]) -> Option<Proposal> {
     let at = |word: &str| levels.iter().position(|level| *level == word);
     let upto = |end: usize| levels[..end].join("/");
@@ -102,7 +102,7 @@ fn is_tasmota(last: &str) -> bool {
     TASMOTA.contains(&last) || last.starts_with("POWER")
 }
 
-/// Tasmota with another `FullTopic`: the level beside `tele` is the device.
+/// Tasmota with a changed `FullTopic`: the level beside `tele` is the device.
 fn full_topic(levels: &[&str], tele: usize) -> Option<Proposal> {
     let device = if tele + 2 < levels.len() { tele + 1 } else { tele.checked_sub(1)? };
     let level = |(at, level): (usize, &&str)| match at {
@@ -114,7 +114,7 @@ fn full_topic(levels: &[&str], tele: usize) -> Option<Proposal> {
     Some(Proposal::preset(Preset::Tasmota, &[("topic", &levels.join("/"))]))
 }
 
-/// Families that any topic may have.
+/// Families that are recognised by their payload on any topic.
 fn by_payload<T>(shape: &TopicShape<T>, levels: &[&str]) -> Option<Proposal> {
     let structure = &shape.structure;
     let keys = structure.keys();

@@ -1,4 +1,4 @@
-//! Levels of a topic, and which of them name the sensor.
+//! Levels of a topic, and which of them name the sensor. Pure.
 
 use super::text::{escaped, quoted};
 use crate::ingest::inventory::fields::{Field, Leaf};
@@ -6,30 +6,30 @@ use crate::ingest::inventory::keys;
 use crate::ingest::inventory::shapes::{TopicShape, WORDS, is_quantity};
 use crate::ingest::inventory::structure::Structure;
 
-/// Levels of a topic: names in braces for those that differ.
+/// Levels of a topic of the proposal, with placeholders for the variable ones.
 pub struct Levels {
-    /// Levels, as a table has them.
+    /// Levels, as in the proposed table.
     pub levels: Vec<String>,
-    /// Places of those that differ.
+    /// Indices of variable levels.
     pub wild: Vec<usize>,
-    /// Levels of a topic of the shape, whose payload has the structure.
+    /// Levels of the topic of the message with the shape's structure.
     example: Vec<String>,
 }
 
-/// Lines that say of which topics a table is, and of which sensor its messages are.
+/// The lines `topic` and `sensor` of a table.
 pub struct Named {
     topic: String,
-    /// Id of the sensor, where the topic's names do not give it.
+    /// Template of the sensor's id; `None` if the topic has its placeholder.
     sensor: Option<String>,
 }
 
 impl Named {
-    /// The topic, with names in braces.
+    /// Topic with placeholders.
     pub fn topic(self) -> String {
         self.topic
     }
 
-    /// The lines `topic` and, where it takes one, `sensor`.
+    /// The line `topic` and, if needed, the line `sensor`.
     pub fn lines(&self) -> String {
         let sensor = self.sensor.as_ref().map(|it| format!("sensor = {}\n", quoted(it)));
         format!("topic = {}\n{}", quoted(&self.topic), sensor.unwrap_or_default())
@@ -46,13 +46,13 @@ impl Levels {
         Self { levels, wild, example }
     }
 
-    /// The last level, where it is no name.
+    /// Last level; `None` if it is variable.
     pub fn last_word(&self) -> Option<&str> {
         let last = self.levels.len() - 1;
         (!self.wild.contains(&last)).then(|| self.levels[last].as_str())
     }
 
-    /// Names the levels that differ, or the one that is most likely a name.
+    /// Replaces variable levels by placeholders; without any, the level that is most likely a name.
     pub fn named(mut self) -> Named {
         if self.wild.is_empty() {
             self.wild.extend(self.likely_name());
@@ -76,8 +76,8 @@ impl Levels {
         Named { topic: self.levels.join("/"), sensor }
     }
 
-    /// The level that is most likely a name where none differs yet: the last that is no word for a purpose, and not the
-    /// first.
+    /// Index of the level that is most likely a name: the last one, except the first level of the topic, that is no word for
+    /// a purpose, no quantity and no unit.
     fn likely_name(&self) -> Option<usize> {
         let is_name = |at: &usize| {
             let level = &self.levels[*at];
@@ -88,7 +88,8 @@ impl Levels {
         (1..self.levels.len()).rev().find(is_name)
     }
 
-    /// Names the sensors of a list by an id of its elements, below their gateway where the id may be another gateway's, too.
+    /// Names the sensors of a list by an id of its elements, after the name of their gateway unless the id is globally
+    /// unique.
     pub fn of_elements(mut self, id: &Field, pointer: &str, structure: &Structure) -> Named {
         if keys::is_worldwide(&id.key()) {
             return Named { topic: self.levels.join("/"), sensor: Some(pointer.to_owned()) };
@@ -96,10 +97,10 @@ impl Levels {
         let mut names: Vec<String> = Vec::new();
         for (nth, at) in self.wild.iter().enumerate() {
             let level = self.example.get(*at).map(String::as_str).unwrap_or_default();
-            let said = key_of(level, &structure.outer).filter(|key| !names.contains(key));
-            let only =
+            let key = key_of(level, &structure.outer).filter(|key| !names.contains(key));
+            let generic =
                 if self.wild.len() == 1 { "device".to_owned() } else { format!("part{}", nth + 1) };
-            names.push(said.unwrap_or(only));
+            names.push(key.unwrap_or(generic));
         }
         for (at, name) in self.wild.iter().zip(&names) {
             self.levels[*at] = format!("{{{name}}}");
@@ -118,21 +119,21 @@ impl Levels {
     }
 }
 
-/// The key beside a list that has the text of a level.
+/// Key beside a list whose value is the text of a level.
 fn key_of(level: &str, outer: &[Field]) -> Option<String> {
     let is_name =
         |key: &str| key != "quantity" && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let said = |field: &&Field| match &field.leaf {
+    let has_text = |field: &&Field| match &field.leaf {
         Leaf::Text(text) | Leaf::Numeral(_, text) => text.trim() == level,
         Leaf::Number(number) => number.to_string() == level,
         Leaf::Other => false,
     };
     let mut found =
-        outer.iter().filter(|it| it.path.len() == 1 && is_name(&it.path[0])).filter(said);
+        outer.iter().filter(|it| it.path.len() == 1 && is_name(&it.path[0])).filter(has_text);
     found.next().map(|field| field.path[0].clone())
 }
 
-/// The key beside a list that identifies its gateway.
+/// Key beside a list that identifies its gateway.
 fn gateway(outer: &[Field]) -> Option<String> {
     let top = |key: &str| outer.iter().find(|it| it.path.len() == 1 && it.key() == key);
     let ids = keys::GATEWAYS.iter().chain(keys::IDS).filter_map(|key| top(key));

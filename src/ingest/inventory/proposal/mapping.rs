@@ -1,4 +1,4 @@
-//! A mapping by the look of a topic and its payload: which level is the sensor, where the values are, and their units.
+//! Proposals of mappings, inferred from topic and payload: the level that names the sensor, the values and their units. Pure.
 
 use super::Proposal;
 use super::levels::Levels;
@@ -9,20 +9,20 @@ use crate::ingest::inventory::keys;
 use crate::ingest::inventory::shapes::{TopicShape, WORDS, is_quantity};
 use crate::ingest::inventory::structure::{Kind, Structure};
 
-/// Values in a table: beyond, a person picks.
+/// Limit of values in a proposed table.
 const MOST_VALUES: usize = 16;
 
-/// Values that are written in one line.
+/// Limit of values that are written in one line.
 const IN_ONE_LINE: usize = 2;
 
-/// The line of a table whose numbers have a comma.
+/// Line of a table whose numbers have a decimal comma.
 pub const COMMA: &str = "decimal = \",\"\n";
 
 const NOTHING: &str = "no number in it: nothing to read, or bytes of a protocol of its own; a table of the topic with ignore = [\"*\"] leaves it out";
 
 const NO_ID: &str = "a list whose elements have no id: write each, sensor and values by hand";
 
-/// A table that takes a shape, or a note why there is none.
+/// Table for a shape, or a note why there is none.
 pub fn proposal<T>(shape: &TopicShape<T>) -> Proposal {
     let levels = Levels::of(shape);
     let config = match &shape.structure.kind {
@@ -31,7 +31,7 @@ pub fn proposal<T>(shape: &TopicShape<T>) -> Proposal {
         Kind::CommaNumber => Some(number(levels, plain_number(&shape.payload)) + COMMA),
         Kind::Truth => truth(levels, &shape.payload),
         Kind::Object => object(levels, &shape.structure.fields),
-        Kind::List(_) if !is_told_apart(&shape.structure) => return Proposal::note(NO_ID),
+        Kind::List(_) if !is_distinguishable(&shape.structure) => return Proposal::note(NO_ID),
         Kind::List(key) => list(levels, key, &shape.structure),
         Kind::Empty | Kind::Lines | Kind::Text | Kind::Bytes => None,
     };
@@ -46,7 +46,7 @@ fn plain_number(payload: &[u8]) -> f64 {
     text.parse().unwrap_or_default()
 }
 
-/// A topic whose payload is one number.
+/// Table for a topic whose payload is one number.
 fn number(mut levels: Levels, number: f64) -> String {
     let last = levels.levels.len() - 1;
     let level = levels.levels[last].clone();
@@ -66,7 +66,7 @@ fn number(mut levels: Levels, number: f64) -> String {
         "{quantity}".clone_into(&mut levels.levels[last]);
         return format!("[[devices]]\n{}", levels.named().lines());
     }
-    // `flow_temp` is a temperature of the flow.
+    // The last word names the quantity: `flow_temp` is a temperature.
     let word = names::canonical(level.rsplit(['_', '-']).next().unwrap_or_default());
     let name = if names::is_canonical(&word) { word.as_str() } else { "value" };
     let plausible = if name == "pressure" { 1000.0 } else { 1.0 };
@@ -74,13 +74,13 @@ fn number(mut levels: Levels, number: f64) -> String {
     one(levels, name, unit)
 }
 
-/// A table of one value that is the payload.
+/// Table of one value, which is the payload.
 fn one(levels: Levels, name: &str, unit: &str) -> String {
     let unit = if unit.is_empty() { String::new() } else { format!("unit = {}\n", quoted(unit)) };
     format!("[[devices]]\n{}quantity = {}\n{unit}", levels.named().lines(), quoted(name))
 }
 
-/// A topic whose payload is a word for true or false; `None` where its last level is a quantity that is a number.
+/// Table for a topic whose payload is a word for true or false; `None` if its last level is a numeric quantity.
 fn truth(levels: Levels, payload: &[u8]) -> Option<String> {
     let word = String::from_utf8_lossy(payload).trim().to_lowercase();
     let usual = if matches!(&*word, "open" | "closed") { "open" } else { "state" };
@@ -91,7 +91,7 @@ fn truth(levels: Levels, payload: &[u8]) -> Option<String> {
     {
         return None;
     }
-    // Where no level differs yet, the last one is the sensor.
+    // Without variable levels, the last one is the sensor.
     let is_name = !levels.wild.is_empty() && !WORDS.contains(&level.to_lowercase().as_str());
     let own = names::quantity(&names::canonical(&level)).ok().filter(|_| is_name);
     let name = own.as_ref().map_or(usual, |it| it.as_str());
@@ -102,7 +102,7 @@ fn object(levels: Levels, fields: &[Field]) -> Option<String> {
     let id = object_id(fields);
     let parts = Parts::of(fields, id);
     let values = parts.values(|field| pointer(field, "/"))?;
-    // A name in the payload is used where no level of the topic differs.
+    // An id in the payload is used only if the topic has no variable level.
     let topic = match id.filter(|_| levels.wild.is_empty()) {
         Some(id) => {
             let topic = quoted(&levels.levels.join("/"));
@@ -114,7 +114,7 @@ fn object(levels: Levels, fields: &[Field]) -> Option<String> {
     Some(format!("[[devices]]\n{topic}{time}{values}"))
 }
 
-/// The id of an object: a text; a number only where its key says nothing else.
+/// Field that identifies an object: a string, or a number whose key ends in `id`.
 fn object_id(fields: &[Field]) -> Option<&Field> {
     let is_id = |field: &&Field| match field.leaf {
         Leaf::Number(_) => field.key().ends_with("id"),
@@ -123,9 +123,8 @@ fn object_id(fields: &[Field]) -> Option<&Field> {
     keys::IDS.iter().find_map(|id| fields.iter().filter(is_id).find(|it| it.key() == *id))
 }
 
-/// Whether the elements of a list are of different sensors by their ids, or of one by their times, or of one as there is
-/// one.
-fn is_told_apart(structure: &Structure) -> bool {
+/// Whether readings of a list's elements can be distinguished: by their ids, by their times, or because there is only one.
+fn is_distinguishable(structure: &Structure) -> bool {
     structure.id.is_some()
         || structure.num_elements <= 1
         || structure.fields.iter().any(keys::is_time)
@@ -140,7 +139,7 @@ fn list(levels: Levels, key: &str, structure: &Structure) -> Option<String> {
         Some(id) => levels.of_elements(id, &of_element(id), structure),
         None => levels.named(),
     };
-    // A time beside the list is that of all elements without one.
+    // A time beside the list applies if the elements have none.
     let time = match parts.time {
         Some(_) => parts.time(of_element),
         None => Parts::of(&structure.outer, None).time(|field| pointer(field, "/")),
@@ -148,7 +147,7 @@ fn list(levels: Levels, key: &str, structure: &Structure) -> Option<String> {
     Some(format!("[[devices]]\n{}each = {}\n{time}{values}", named.lines(), quoted(&each)))
 }
 
-/// Fields by what they are for.
+/// Fields by their role.
 struct Parts<'a> {
     time: Option<&'a Field>,
     numbers: Vec<(&'a Field, f64)>,
@@ -171,7 +170,7 @@ impl<'a> Parts<'a> {
         self.time.map_or_else(String::new, |it| format!("time = {}\n", quoted(&pointer(it))))
     }
 
-    /// The lines of the values; `None` without any.
+    /// Lines of the values; `None` without a value.
     fn values(&self, pointer: impl Fn(&Field) -> String) -> Option<String> {
         if let [(field, _)] = self.numbers[..]
             && keys::VALUES.contains(&field.key().as_str())
@@ -197,27 +196,26 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The quantity of a field and its unit, with the keys before it where the name is taken already; `None` where that is no
-/// name.
-fn quantity(field: &Field, number: f64, taken: &[String]) -> Option<(String, &'static str)> {
+/// Quantity and unit of a field. If the name is in use already, parent keys are prepended; `None` if no valid name is free.
+fn quantity(field: &Field, number: f64, used: &[String]) -> Option<(String, &'static str)> {
     let (name, unit) = keys::named(field.path.last()?, number);
     let parents = names::snake_case(&field.path[..field.path.len() - 1].join("_"));
     let whole = names::snake_case(field.path.last()?);
     let longer = [format!("{parents}_{name}"), whole];
     let shared = [name].into_iter().chain(longer).filter_map(|name| names::quantity(&name).ok());
-    let mut free = shared.map(|it| it.as_str().to_owned()).filter(|name| !taken.contains(name));
+    let mut free = shared.map(|it| it.as_str().to_owned()).filter(|name| !used.contains(name));
     let found = free.next()?;
     Some((found, unit))
 }
 
-/// Pointer to a field of an element. With a `.` in a key it might be taken for an expression.
+/// Pointer to a field of an element. It begins with `./` if a `.` or `[` would make it an expression.
 fn of_element(field: &Field) -> String {
     let pointer = pointer(field, "");
     if pointer.contains(['.', '[']) { format!("./{pointer}") } else { pointer }
 }
 
-/// Pointer to a field, which begins with `first`.
-fn pointer(field: &Field, first: &str) -> String {
+/// Pointer to a field, with a prefix.
+fn pointer(field: &Field, prefix: &str) -> String {
     let keys: Vec<_> = field.path.iter().map(|key| escaped(key)).collect();
-    format!("{first}{}", keys.join("/"))
+    format!("{prefix}{}", keys.join("/"))
 }

@@ -1,7 +1,7 @@
-//! Lines of configuration that would take topics nobody takes: a preset where the topic or the payload is known, else a
-//! mapping by the look of both. Pure.
+//! Proposals of configuration for unclaimed topics: a preset if the topic or the payload is that of a known family, else a
+//! mapping inferred from both. Pure.
 //!
-//! Always: lines that `vigie check` accepts, whatever a stranger published. Never: a proposal at a payload without a value.
+//! Always: lines that `vigie check` accepts, whatever was published. Never: a mapping for a payload without a value.
 
 mod availability;
 mod families;
@@ -17,15 +17,15 @@ use super::structure::Kind;
 use crate::config::Preset;
 use crate::logging::is_unprintable;
 
-/// Last levels of topics that devices listen to.
+/// Last levels of topics on which devices receive commands.
 const COMMANDS: [&str; 4] = ["set", "cmd", "cmnd", "command"];
 
-/// What would take a shape of topics.
+/// Proposal for a shape of topics.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Proposal {
-    /// Lines to paste.
+    /// Lines of configuration to paste; `None` if there is only a note.
     pub config: Option<String>,
-    /// What else is to be said.
+    /// Note for the reader.
     pub note: Option<Cow<'static, str>>,
 }
 
@@ -36,7 +36,7 @@ impl Proposal {
         Self { config: Some(config + &keys.collect::<String>()), note: None }
     }
 
-    /// The preset of a family, with its base where that is not the family's own.
+    /// Preset of a family, with its base topic unless that is the default.
     fn based(preset: Preset, base: &str, default: &str) -> Self {
         let keys = [("base", base)];
         Self::preset(preset, if base == default || base.is_empty() { &[] } else { &keys })
@@ -47,7 +47,7 @@ impl Proposal {
     }
 }
 
-/// A proposal for each shape, by all of them: what one is tells what its neighbours are.
+/// A proposal for each shape. Shapes are considered together, since one may identify the family of others.
 #[must_use]
 pub fn all<T>(shapes: &[&TopicShape<T>]) -> Vec<Proposal> {
     let bridges: Vec<String> =
@@ -57,8 +57,8 @@ pub fn all<T>(shapes: &[&TopicShape<T>]) -> Vec<Proposal> {
     proposals
 }
 
-/// One table for each topic. If no device on it sends a decimal point, the table with the decimal comma takes whole numbers
-/// too; otherwise the device with the comma gets a note.
+/// Leaves one table for each topic if some devices send a decimal comma. The table with the comma also reads integers. If
+/// other devices send a decimal point, the device with the comma gets a note instead.
 fn share_decimal_mark<T>(shapes: &[&TopicShape<T>], proposals: &mut [Proposal]) {
     let is_whole = |shape: &TopicShape<T>| {
         shape.structure.kind == Kind::Number && !shape.payload.contains(&b'.')
@@ -92,7 +92,7 @@ fn comma_among_points(topic: &str) -> Proposal {
 }
 
 fn one<T>(shape: &TopicShape<T>, bridges: &[String]) -> Proposal {
-    // Braces and wildcards have a meaning in a table, and control characters are nobody's topic.
+    // Braces and wildcards have a meaning in a table, and control characters are invalid there.
     let is_odd = |c: char| is_unprintable(c) || "{}+#".contains(c);
     if shape.topic.contains(is_odd) {
         return Proposal::note("its topic has characters that no table can have");
