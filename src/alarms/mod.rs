@@ -6,7 +6,7 @@
 //! silence, a silent sensor. It stops while nothing can be received, so neither a restart nor a jump of the system
 //! clock raises a storm.
 //!
-//! Holds always: withholding an alarm (shelved, suppressed, out of service) stops announcing it, never
+//! Invariant: withholding an alarm (shelved, suppressed, out of service) stops announcing it, never
 //! judging or recording it. Never: a clock, a file, a socket, or an actor.
 
 mod around;

@@ -1,6 +1,6 @@
 //! From a connection's first byte to its CONNACK.
 //!
-//! Holds always: a connection without a login has a time limit (`HANDSHAKE_TIMEOUT`) and a small buffer
+//! Invariant: a connection without a login has a time limit (`HANDSHAKE_TIMEOUT`) and a small buffer
 //! (`MAX_CONNECT_BYTES`).
 
 use std::net::SocketAddr;

@@ -55,7 +55,7 @@ pub enum Format {
 /// Writes the readings of the database at `path` to `out`. A closed pipe is a normal end.
 ///
 /// # Errors
-/// When there is no database there, or it can't be read, or `out` fails.
+/// If there is no database there, or it can't be read, or `out` fails.
 pub fn run(
     args: &Args,
     path: &Path,

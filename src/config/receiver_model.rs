@@ -138,7 +138,7 @@ impl ChannelConfig {
     /// Whether each secret can be read. A password may be empty, nothing else may.
     ///
     /// # Errors
-    /// When one can't; never quotes it.
+    /// If one can't; never quotes it.
     pub fn check_secrets(&self) -> Result<(), String> {
         match self {
             Self::Webhook(_) | Self::Template(..) | Self::Service(..) => {

@@ -3,7 +3,7 @@
 //! Alarm conditions and mapping expressions are two languages with their own names, types and evaluation. This
 //! module is their common part, around the `cel` crate's parser.
 //!
-//! Holds always: the parser sees no text that is longer than [`LONGEST_SOURCE`] or whose brackets [`brackets`] refuses.
+//! Invariant: the parser sees no text that is longer than [`LONGEST_SOURCE`] or whose brackets [`brackets`] refuses.
 //! Comprehensions are left unexpanded, for the language's own checker to name.
 
 pub mod brackets;

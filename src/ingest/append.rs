@@ -126,7 +126,7 @@ impl Log {
     /// Appends an own reading past the limit, without waiting.
     ///
     /// # Errors
-    /// When the write fails or the log is closed.
+    /// If the write fails or the log is closed.
     pub(super) fn append_reading_past_limit(&self, reading: &Reading) -> Result<(), String> {
         let Now { wall: at, clocks, .. } = self.now();
         let record = record::reading(reading, at, &clocks);

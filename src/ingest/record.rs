@@ -199,7 +199,7 @@ pub fn reading(reading: &Reading, at: DateTime<Utc>, clocks: &ListeningClocks) -
 /// Record of an operator's action.
 ///
 /// # Errors
-/// When it has no JSON form.
+/// If it has no JSON form.
 pub fn action(
     action: &OperatorAction,
     at: DateTime<Utc>,
@@ -219,7 +219,7 @@ pub fn time_mark(at: DateTime<Utc>, clocks: &ListeningClocks) -> Vec<u8> {
 /// Record of a finding.
 ///
 /// # Errors
-/// When it has no JSON form.
+/// If it has no JSON form.
 pub fn finding(
     finding: &Finding,
     at: DateTime<Utc>,

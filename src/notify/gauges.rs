@@ -40,7 +40,7 @@ impl ReceiverGauges {
         change(&mut self.lock());
     }
 
-    /// Each change is whole: a poisoned lock is as good.
+    /// Updates are atomic, so a poisoned lock is still consistent.
     fn lock(&self) -> MutexGuard<'_, ReceiverCounts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -12,7 +12,7 @@
 //! Differently from Alertmanager, an alarm that came and went before it could be told is told all the
 //! same, once, as resolved; and each news waits for `wait`, not only a group's first.
 //!
-//! Holds always: each event taken in is told, or was overtaken by a later one of its alarm, which is;
+//! Invariant: each event taken in is told, or was overtaken by a later one of its alarm, which is;
 //! within a notification events are in the order of their rows, and a group's notifications are told
 //! one after the other; nothing that fires is forgotten before its end was told.
 //! Never: a notification before `wait` is over, or one with more than `at_most` alarms.

@@ -78,7 +78,7 @@ impl HeartbeatGauge {
         *shown = unsent.map(|why| (why, since));
     }
 
-    // Each change is whole: a poisoned lock is as good.
+    // Updates are atomic, so a poisoned lock is still consistent.
     fn lock(&self) -> MutexGuard<'_, Option<(String, DateTime<Utc>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

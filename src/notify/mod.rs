@@ -4,7 +4,7 @@
 //! [`notification`] puts a group's news into one message, [`alertmanager`] and [`template`] write it
 //! down. How it gets there is a [`channel`]'s. The [`actor`] moves events in and outcomes back.
 //!
-//! Holds always: what a receiver has taken in and not told is in the database, so that neither a kill
+//! Invariant: what a receiver has taken in and not told is in the database, so that neither a kill
 //! nor an outage of a day loses any of it, and a restart goes on where it stopped. A notification counts
 //! as told when the receiver has said so; killed between that and the commit, it is sent once more,
 //! with the same id. One receiver waits for no other.

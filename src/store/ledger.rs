@@ -94,7 +94,7 @@ pub trait Ledger: Send {
     /// complete by itself, and another one at its path gets none of it.
     ///
     /// # Errors
-    /// When a reader is at work, or the disk fails; to be tried again.
+    /// If a reader is at work, or the disk fails; to be tried again.
     fn empty_log(&mut self) -> Result<(), LedgerError>;
 
     /// Renames the write-ahead log: the file at the path is no longer the one it belongs to.

@@ -1,6 +1,6 @@
 //! Arbiters (threads) of the children: a dedicated one for each critical child, a pool for the rest.
 //!
-//! Holds always: an arbiter that has ended is replaced before a child is placed on it; at the end every
+//! Invariant: an arbiter that has ended is replaced before a child is placed on it; at the end every
 //! arbiter is joined, or reported as hanging.
 
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! A child: the state that outlives its incarnations, and the task that runs one incarnation.
 //!
-//! Holds always: a child has at most one incarnation at a time (the inbox's lock); each started
+//! Invariant: a child has at most one incarnation at a time (the inbox's lock); each started
 //! incarnation reports its end exactly once, even if its arbiter ends first.
 //! Never: decides about restarts; the supervisor does.
 

@@ -1,6 +1,6 @@
 //! Adds and removes children of a running group.
 //!
-//! Holds always: the other children are not affected; a removed child is absent from [`Health`](super::Health),
+//! Invariant: the other children are not affected; a removed child is absent from [`Health`](super::Health),
 //! and its mailbox is closed. To replace a child, remove it and add another.
 
 use std::sync::{Arc, OnceLock};
@@ -38,7 +38,7 @@ impl GroupHandle {
     /// any failure.
     ///
     /// # Errors
-    /// When the group is not running; then nothing was added.
+    /// If the group is not running; then nothing was added.
     pub async fn add<A>(
         &self,
         specs: impl IntoIterator<Item = ChildSpec<A>>,
@@ -57,7 +57,7 @@ impl GroupHandle {
     /// deadlines. Unknown ids are ignored.
     ///
     /// # Errors
-    /// When the group is not running; then nothing was removed.
+    /// If the group is not running; then nothing was removed.
     pub async fn remove(
         &self,
         children: impl IntoIterator<Item = ChildId>,

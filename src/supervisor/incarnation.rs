@@ -1,6 +1,6 @@
 //! One incarnation of a child: a new actor in a new context that reads from the child's inbox.
 //!
-//! Holds always: a panic in the actor's code ends this incarnation and nothing else; an incarnation
+//! Invariant: a panic in the actor's code ends this incarnation and nothing else; an incarnation
 //! handles at most [`MESSAGES_PER_POLL`] messages before it yields its arbiter.
 //! Never: takes a message out of the inbox after the incarnation has failed.
 

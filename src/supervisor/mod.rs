@@ -1,7 +1,7 @@
 //! Supervision tree: starts children phase by phase, restarts those that fail, and ends the daemon when
 //! restarts don't help.
 //!
-//! Holds always: a mailbox outlives the incarnations of its actor, so addresses never change; a panic
+//! Invariant: a mailbox outlives the incarnations of its actor, so addresses never change; a panic
 //! ends one incarnation, and loses one message.
 //! Never: blocks, or restarts a child more often than its policy permits.
 

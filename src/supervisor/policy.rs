@@ -1,7 +1,7 @@
 //! Restart policy: decides from a child's exits and the time whether it is restarted, quarantined or given
 //! up. Pure: time and chance are arguments.
 //!
-//! Holds always: a child is restarted at most `intensity.restarts` times within any `intensity.window`;
+//! Invariant: a child is restarted at most `intensity.restarts` times within any `intensity.window`;
 //! the delay before a restart grows with each failure in a row.
 
 use std::collections::{HashMap, VecDeque};

@@ -1,6 +1,6 @@
 //! Reports to a supervisor: of an incarnation, or of a group that ends the tree.
 //!
-//! Holds always: each started incarnation reports its end exactly once.
+//! Invariant: each started incarnation reports its end exactly once.
 
 use std::sync::Arc;
 

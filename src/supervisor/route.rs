@@ -5,7 +5,7 @@
 //! Actix's own bounds are not used because they leak: `send` ignores the capacity, and each clone of an
 //! address adds a slot.
 //!
-//! Holds always: the permits of messages that are queued or being handled never exceed the route's
+//! Invariant: the permits of messages that are queued or being handled never exceed the route's
 //! capacity.
 //! Never: unbounded growth, or a message lost silently while the actor is supervised.
 
@@ -201,7 +201,7 @@ where
     /// Sends a message and waits for its answer, within `at_most` in all.
     ///
     /// # Errors
-    /// When there was no answer in time, or never will be one.
+    /// If there was no answer in time, or never will be one.
     pub async fn request(&self, message: M, at_most: Duration) -> Result<M::Result, RequestError> {
         let answer = async {
             let permit =

@@ -2,7 +2,7 @@
 //! in reverse order.
 //!
 //! The root is a supervisor, and so is each group. All run on the system's arbiter.
-//! Holds always: a report costs O(1) whatever the number of children; adding or removing a child costs
+//! Invariant: a report costs O(1) whatever the number of children; adding or removing a child costs
 //! O(log n).
 //! Never: blocks, awaits a child, or holds a future per child.
 

@@ -105,7 +105,7 @@ impl Tree {
     /// Starts the children, phase by phase. Call it on the arbiter of an actix `System`.
     ///
     /// # Errors
-    /// When the watchdog's thread can't be started.
+    /// If the watchdog's thread can't be started.
     pub fn start(self) -> io::Result<RunningTree> {
         let now = Instant::now();
         let watchdog = self

@@ -211,7 +211,7 @@ impl Access {
         self.users.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Each change is whole: a poisoned lock is as good.
+    /// Updates are atomic, so a poisoned lock is still consistent.
     fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -49,7 +49,7 @@ pub enum AskError {
 /// How the daemon that owns `database` is.
 ///
 /// # Errors
-/// When none answers, or one of another version whose answer has another shape.
+/// If none answers, or one of another version whose answer has another shape.
 pub fn status(database: &Path) -> Result<(StatusReport, Value), AskError> {
     let answer = ask(database, "GET /api/v1/status", "", STATUS_PATIENCE)?;
     let report = StatusReport::deserialize(&answer)
@@ -60,7 +60,7 @@ pub fn status(database: &Path) -> Result<(StatusReport, Value), AskError> {
 /// What the daemon that owns `database` has heard.
 ///
 /// # Errors
-/// When none answers, or one of another version whose answer has another shape.
+/// If none answers, or one of another version whose answer has another shape.
 pub fn devices(database: &Path) -> Result<(DevicesReport, Value), AskError> {
     let answer = ask(database, "GET /api/v1/devices", "", STATUS_PATIENCE)?;
     let report = DevicesReport::deserialize(&answer)
@@ -71,7 +71,7 @@ pub fn devices(database: &Path) -> Result<(DevicesReport, Value), AskError> {
 /// Has it read its configuration again: `{"changes":…}`.
 ///
 /// # Errors
-/// When none answers, or it refuses.
+/// If none answers, or it refuses.
 pub fn reload(database: &Path) -> Result<Value, AskError> {
     ask(database, "POST /api/v1/reload", "", RELOAD_PATIENCE)
 }
@@ -79,7 +79,7 @@ pub fn reload(database: &Path) -> Result<Value, AskError> {
 /// Posts an operator's word to a path.
 ///
 /// # Errors
-/// When none answers, or it refuses.
+/// If none answers, or it refuses.
 pub fn operate(database: &Path, path: &str, body: &Value) -> Result<Value, AskError> {
     ask(database, &format!("POST {path}"), &body.to_string(), OPERATE_PATIENCE)
 }

@@ -35,7 +35,7 @@ impl PlannedMaintenance {
         *self.lock() = all.into();
     }
 
-    /// Each change is whole: a poisoned lock is as good.
+    /// Updates are atomic, so a poisoned lock is still consistent.
     fn lock(&self) -> MutexGuard<'_, Arc<[Maintenance]>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,7 +4,7 @@
 //! the commands use that. With `[web] listen` it answers by TCP too. It knows neither how alarms are
 //! judged nor how they are stored: `app/` gives it what it asks.
 //!
-//! Holds always: it answers from the first phase of the start to the last of the stop, and how the daemon is
+//! Invariant: it answers from the first phase of the start to the last of the stop, and how the daemon is
 //! whatever storage and the broker do; a change is answered when it is committed; by TCP nothing but the page, the
 //! login and `/-/healthy` is answered without a session or the token, where there are users or a token, and without
 //! either only to who means this machine, and nothing that concerns the daemon itself (`guard`).

@@ -7,7 +7,7 @@ use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
 /// Hash of a password in PHC notation, as `[[web.users]]` takes it. Takes some 20 ms.
 ///
 /// # Errors
-/// When the system has no random numbers, or no memory.
+/// If the system has no random numbers, or no memory.
 pub fn hash_password(password: &str) -> Result<String, String> {
     let mut salt = [0; 16];
     openssl::rand::rand_bytes(&mut salt)

@@ -31,7 +31,7 @@ impl Certificate {
     /// Reads the files; whether it is another certificate. Where they can't be used, it stays as it was.
     ///
     /// # Errors
-    /// When they can't be read or parsed, or the key is of another certificate.
+    /// If they can't be read or parsed, or the key is of another certificate.
     pub fn read(&self, files: &ServerTls) -> Result<bool, String> {
         let context = context(files)?;
         let digest = |it: &SslContext| it.certificate()?.digest(MessageDigest::sha256()).ok();

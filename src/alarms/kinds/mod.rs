@@ -5,7 +5,7 @@
 //! difference the other sensor's newest value. Readings of a series come in order of their own time;
 //! a late one is none of this module's business.
 //!
-//! Holds always: where too little is known the verdict is [`Verdict::Unknown`], which neither raises
+//! Invariant: where too little is known the verdict is [`Verdict::Unknown`], which neither raises
 //! nor ends an alarm, so that a new sensor, a restart and a silence raise nothing by themselves. What
 //! is remembered is bounded. Never: a delay, which is the alarm's (`machine.rs`); the judgement of an
 //! expression, which has a scope of its own (`around.rs`).

@@ -4,7 +4,7 @@
 //! begins with an interval of more than 10 alarms and lasts until the first of fewer than 5, which is not part of
 //! it (ISA-18.2-2016, 16.4.4).
 //!
-//! Holds always: the bars add up to the alarms raised. Never: one entry an interval.
+//! Invariant: the bars add up to the alarms raised. Never: one entry an interval.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;

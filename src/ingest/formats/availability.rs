@@ -1,5 +1,5 @@
-//! Word of whether a sensor is there, as devices and their Last Wills have it: `online` or `offline`, plain
-//! or as `{"state":"offline"}`. Pure.
+//! Availability messages of devices and their Last Wills: `online` or `offline`, plain or as `{"state":"offline"}`.
+//! Pure.
 
 use serde_json::Value as Json;
 
@@ -7,10 +7,10 @@ use super::kit::json;
 use super::{Decoded, Message};
 use crate::domain::{Availability, Presence, Reach, SensorId};
 
-/// An empty payload takes a retained message away, and says nothing.
+/// An empty payload deletes a retained message, and has no content.
 ///
 /// # Errors
-/// Says why the message can't be used, for a person to read.
+/// Reason why the message can't be used, as text for people.
 pub fn decode(sensor: &str, message: &Message<'_>) -> Result<Decoded, String> {
     let text = json::text(message.payload)?;
     if text.is_empty() {
@@ -33,7 +33,7 @@ pub fn decode(sensor: &str, message: &Message<'_>) -> Result<Decoded, String> {
 /// `online` or `offline`, in any case.
 ///
 /// # Errors
-/// For any other word.
+/// If the word is unknown.
 pub fn word(text: &str) -> Result<Presence, String> {
     if text.eq_ignore_ascii_case("online") {
         Ok(Presence::Online)

@@ -1,8 +1,8 @@
-//! All formats with what they remember of earlier messages: devices that announced themselves, aliases of names.
+//! All formats with their state from earlier messages: announced devices, name aliases.
 //!
-//! Always: what is remembered changes by what was decoded alone; each change is stored with the batch it came with, so a
-//! restart knows what it knew at that record. A message is decoded by the first format that decodes its topic.
-//! Never: more than [`MOST_BYTES`] for a format.
+//! Always: state changes by decoding alone; each change is stored with its batch, so a restart has the state as of
+//! that record. A message is decoded by the first format that claims it. Never: more than [`MOST_BYTES`] for a
+//! format.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,30 +10,30 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::{Claim, Decoded, Filter, Format, Formats, Message, Request, StateChange};
 use crate::domain::{DISK, DecoderChange, FINDER, News, is_of_findings};
 
-/// Keys and values of one format: four definitions of the largest device there is, or some ten thousand small ones. A
-/// stranger chooses what is announced.
+/// Limit of a format's state in bytes: four definitions of the largest existing device, or about ten thousand small
+/// ones. Any client chooses what is announced.
 pub const MOST_BYTES: usize = 16 << 20;
 
 /// A message as one format decoded it.
 #[derive(Debug)]
 pub struct Taken<'a> {
-    /// Place of the format among all.
+    /// Index of the format.
     pub place: usize,
     /// Name of the format.
     pub rule: &'a str,
     /// Whether the format reads Home Assistant's discovery.
     pub is_home_assistants: bool,
-    /// What it meant, or why it can't be used.
+    /// Content, or the reason why it can't be used.
     pub decoded: Result<Decoded, String>,
 }
 
-/// All formats with what they remember: decodes message after message.
+/// All formats with their state.
 pub struct Decoders {
     formats: Vec<Remembering>,
     has_learned: bool,
 }
 
-/// A format, and the sizes of what it remembers.
+/// A format, and the sizes of its state.
 struct Remembering {
     format: Box<dyn Format>,
     key: String,
@@ -44,7 +44,7 @@ struct Remembering {
 }
 
 impl Decoders {
-    /// Goes on from stored states. Those of a format that is no more are passed over.
+    /// Restores stored state. That of removed formats is ignored.
     #[must_use]
     pub fn new(formats: &Formats, stored: Vec<DecoderChange>) -> Self {
         let mut all: Vec<_> = formats.0.iter().map(|it| Remembering::new(it.fresh())).collect();
@@ -56,7 +56,7 @@ impl Decoders {
         Self { formats: all, has_learned: true }
     }
 
-    /// What of its table a message does not have, by the format that has its topic.
+    /// Parts of its table that a message lacks, by the format that claims its topic.
     #[must_use]
     pub fn explain(&self, message: &Message<'_>) -> Vec<String> {
         let owner = owner(self.formats.iter().map(|it| it.format.claim(message.topic)));
@@ -79,24 +79,24 @@ impl Decoders {
         owner.is_some_and(|(_, claim)| matches!(claim, Claim::Ignores | Claim::Drops))
     }
 
-    /// Filters of all formats as of what they remember, if that may have changed since this was last asked.
+    /// Filters of all formats in their present state, if they may have changed since the last call.
     pub fn take_filters(&mut self) -> Option<Vec<Filter>> {
         let has_learned = std::mem::take(&mut self.has_learned);
         has_learned.then(|| self.formats.iter().flat_map(|it| it.format.filters()).collect())
     }
 
-    /// What is to be published so that devices go on publishing.
+    /// Requests to publish so that devices go on publishing.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.formats.iter().flat_map(|it| it.format.requests()).collect()
     }
 
-    /// What each format makes of a topic, in the order in which they are asked.
+    /// Claim of each format on a topic, in the order in which they are tried.
     pub fn claims<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = (&'a str, Claim)> {
         self.formats.iter().map(move |it| (it.format.name(), it.format.claim(topic)))
     }
 
-    /// Decodes a message, and appends what it changes to `changes`. `None` where no format claims the topic.
+    /// Decodes a message, and appends state changes to `changes`. `None` if no format claims the topic.
     pub fn decode(
         &mut self,
         message: &Message<'_>,
@@ -117,8 +117,8 @@ impl Decoders {
     }
 }
 
-/// Of the claims of all formats on a topic, the one that counts, with its place: the first that decodes or drops it, or
-/// else the first that ignores it. `None` where all call it foreign.
+/// The deciding claim on a topic, with its index: the first that decodes or drops it, or else the first that
+/// ignores it. `None` if no format claims it.
 pub(super) fn owner(claims: impl Iterator<Item = Claim>) -> Option<(usize, Claim)> {
     let mut ignoring = None;
     for claim in claims.enumerate() {
@@ -136,19 +136,19 @@ impl Remembering {
         Self { key: format.key(), format, sizes: HashMap::new(), num_bytes: 0, num_requests: 0 }
     }
 
-    /// Decodes, and remembers; and whether what it asks for may be another.
+    /// Decodes a message and applies its state changes. Also returns whether filters or requests may have changed.
     fn decode(
         &mut self,
         message: &Message<'_>,
         changes: &mut Vec<DecoderChange>,
     ) -> (Result<Decoded, String>, bool) {
         let mut wanted: Vec<StateChange> = Vec::new();
-        // A message that makes it panic would come out of the log again and again. It changes nothing.
+        // A message that causes a panic would cause it again at each restart. It changes nothing.
         let decode = AssertUnwindSafe(|| self.format.decode(message, &mut wanted));
         let Ok(decoded) = catch_unwind(decode) else {
             return (Err("the decoder panicked on it".into()), false);
         };
-        // Only descriptions change what is asked for; of requests, their number tells.
+        // Only descriptions change filters; requests are compared by number.
         let may_have_learned = !wanted.is_empty() && self.format.is_description(message.topic);
         let mut has_room = true;
         for (key, value) in wanted {
@@ -191,7 +191,7 @@ impl Remembering {
     }
 }
 
-/// What holds for the readings of all formats.
+/// Checks common to the readings of all formats.
 fn checked(mut decoded: Decoded, message: &Message<'_>) -> Result<Decoded, String> {
     for measurement in &mut decoded.measurements {
         let reading = &measurement.reading;

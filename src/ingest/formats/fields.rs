@@ -1,5 +1,5 @@
-//! The fields of a payload's JSON object, with texts borrowed from the payload where they hold no
-//! escapes. Pure. A key given twice counts as given last, as the origin reads it.
+//! Fields of a payload's JSON object, with texts borrowed from the payload unless they are escaped. Pure. The last
+//! of a repeated key counts, as in the origin.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,10 +8,10 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
-/// An object's fields as they were written: few, so they are searched one by one.
+/// Fields as written: few, so a linear search is used.
 pub struct Fields<'a>(Vec<(Field<'a>, Field<'a>)>);
 
-/// What a field holds.
+/// Value of a field.
 pub enum Field<'a> {
     /// A text, unescaped.
     Text(Cow<'a, str>),
@@ -20,7 +20,7 @@ pub enum Field<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Value of a field, the last one of a repeated key; `None` where the object has no such key.
+    /// Value of a field, the last one of a repeated key; `None` if absent.
     pub fn get(&self, key: &str) -> Option<&Field<'a>> {
         let mut latest_first = self.0.iter().rev();
         let is_it = |name: &Field<'_>| matches!(name, Field::Text(name) if name == key);

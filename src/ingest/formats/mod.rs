@@ -1,12 +1,12 @@
 //! Payload formats: from a message on a topic to readings, or to the reason why there are none.
 //!
-//! A [`Format`] is one table of the configuration: which topics bring its messages, and what they mean. [`Formats`] has
+//! A [`Format`] is one table of the configuration: the topics of its messages, and their decoding. [`Formats`] has
 //! all of them; subscriptions, and what the embedded broker logs, follow from it. [`Decoders`] decode message after
-//! message: what a format remembers of earlier ones is stored with what it decoded, so that a log that is read again
-//! decodes the same. `families/` has a file a family of devices, `kit/` what they share.
+//! message: a format's state from earlier ones is stored with the readings, so that a log that is read again
+//! decodes equally. `families/` has a file per device family, `kit/` their common parts.
 //!
-//! Always: pure, a function of what is remembered and the message; the time of receipt comes in with the message. Every
-//! sequence of bytes is answered, in bounded time and stack. Never: a clock, a panic.
+//! Always: pure, a function of state and message; the receipt time is part of the message. Every sequence of bytes
+//! is handled, in bounded time and stack. Never: a clock, a panic.
 
 mod availability;
 mod decoders;
@@ -33,38 +33,38 @@ use crate::domain::{Availability, Measurement, OperatorAction};
 /// The largest description of devices: that of a Zigbee network of hundreds.
 pub const MOST_DESCRIPTION_BYTES: usize = 4 << 20;
 
-/// A message as it came in.
+/// A received message.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
     /// Topic the message was published on.
     pub topic: &'a str,
-    /// Payload, whole: its size is checked before it is decoded.
+    /// Complete payload: its size is checked before it is decoded.
     pub payload: &'a [u8],
-    /// Time of receipt by the wall clock, in UTC; the reading's time where the payload has none.
+    /// Receipt time by the wall clock, in UTC; the reading's time if the payload has none.
     pub received_at: DateTime<Utc>,
     /// Whether the broker replayed it from its retained messages.
     pub is_replayed: bool,
 }
 
-/// What a message meant. Its parts may stand beside each other; a message that brought nothing and has no faults was
-/// not meant as a reading.
+/// Content of a message. Its parts may occur together; a message without content and faults was not meant as a
+/// reading.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Decoded {
     /// Readings in the order of the payload.
     pub measurements: Vec<Measurement>,
-    /// Devices that are there, or no longer.
+    /// Availability of devices.
     pub availability: Vec<Availability>,
-    /// An operator's word on an alarm.
+    /// Operator's action on an alarm.
     pub action: Option<OperatorAction>,
-    /// Values that can't be used while others may be, each with the reason: at most [`MOST_FAULTS`].
+    /// Invalid values beside which others may be valid, each with the reason: at most [`MOST_FAULTS`].
     pub faults: Vec<String>,
-    /// Number of faults, those past the bound too.
+    /// Number of faults, including those beyond the limit.
     pub num_faults: usize,
     /// Why it brought nothing, for a person to read.
     pub ignored: Option<Cow<'static, str>>,
 }
 
-/// Reasons kept of one message.
+/// Limit of reasons kept per message.
 pub const MOST_FAULTS: usize = 8;
 
 impl Decoded {
@@ -74,7 +74,7 @@ impl Decoded {
         Self { ignored: Some(why.into()), ..Self::default() }
     }
 
-    /// Whether it brought anything.
+    /// True without any content.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.measurements.is_empty() && self.availability.is_empty() && self.action.is_none()
@@ -89,12 +89,12 @@ impl Decoded {
     }
 }
 
-/// What a format makes of a topic.
+/// A format's claim on a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
     /// Its messages are decoded.
     Decodes,
-    /// A filter brings it, and it means nothing to the format.
+    /// Brought by a filter, but meaningless to the format.
     Ignores,
     /// Carries no readings, and no later format decodes it.
     Drops,
@@ -102,41 +102,41 @@ pub enum Claim {
     Foreign,
 }
 
-/// A topic filter to subscribe to.
+/// Topic filter to subscribe to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Filter {
     /// Filter as MQTT has it; never `#` alone.
     pub text: String,
-    /// Whether the daemon is of no use without it. One that a broker refuses is otherwise done without.
+    /// Whether the daemon needs it. A refused optional one is left out.
     pub is_required: bool,
 }
 
 impl Filter {
-    /// A filter that the daemon may do without.
+    /// An optional filter.
     #[must_use]
     pub fn optional(text: impl Into<String>) -> Self {
         Self { text: text.into(), is_required: false }
     }
 }
 
-/// Seconds between two requests: half of what Victron's portals wait for.
+/// Interval of requests in seconds: half of the timeout of Victron's portals.
 pub const REQUEST_SECONDS: u64 = 30;
 
-/// A message without which a device falls silent.
+/// A message that a device needs to go on publishing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// Topic to publish it on, not retained.
     pub topic: String,
-    /// Payload that keeps the device publishing what changes.
+    /// Payload that keeps the device publishing changes.
     pub payload: &'static str,
     /// Payload that has it publish the unchanged values, too: for the first request of a connection and now and then.
     pub payload_for_all: &'static str,
 }
 
-/// What a format wants to remember from a message on: a key of its own, and the new value, or `None` to forget it.
+/// Change of a format's state: a key of its own, and the new value, or `None` to delete it.
 pub type StateChange = (Box<str>, Option<Vec<u8>>);
 
-/// One table of devices: a family of payloads with its settings, and what it remembers.
+/// One device table: a payload family with its settings and state.
 pub trait Format: Send + Sync {
     /// Name of the rule, as `vigie decode` shows it.
     fn name(&self) -> &str;
@@ -146,62 +146,63 @@ pub trait Format: Send + Sync {
         self.name().to_owned()
     }
 
-    /// Filters that bring its messages, as of what it remembers.
+    /// Filters of its messages, for the present state.
     fn filters(&self) -> Vec<Filter>;
 
-    /// Filters of what its devices publish by the configuration: those, and topics that are not to be read.
+    /// Filters of what its devices publish by configuration: its own, and ignored topics.
     fn published(&self) -> Vec<Filter> {
         self.filters()
     }
 
-    /// What a topic is to it, as of what it remembers. Of several formats the first that decodes it has it.
+    /// Claim on a topic, for the present state. Of several formats the first that decodes it gets it.
     fn claim(&self, topic: &str) -> Claim;
 
-    /// Whether messages on a topic it claims describe devices: the format learns from them, and they may be as large as
+    /// True if messages on a claimed topic describe devices: they change the format's state, and may have
     /// [`MOST_DESCRIPTION_BYTES`].
     fn is_description(&self, _topic: &str) -> bool {
         false
     }
 
-    /// Whether it reads Home Assistant's discovery: its sensors are there already, and are not shown to it again.
+    /// True if it reads Home Assistant's discovery: its sensors exist there already, and are not published there
+    /// again.
     fn reads_home_assistant(&self) -> bool {
         false
     }
 
-    /// Decodes a message on a topic it claims, whatever its bytes. What it wants to remember goes to `changes`.
+    /// Decodes a message on a claimed topic, whatever its bytes. State changes go to `changes`.
     ///
     /// # Errors
-    /// Says why the message can't be used, for a person to read.
+    /// Reason why the message can't be used, as text for people.
     fn decode(
         &self,
         message: &Message<'_>,
         changes: &mut Vec<StateChange>,
     ) -> Result<Decoded, String>;
 
-    /// Takes in what it wanted to remember: right after the message, and again after a restart, in the order of the
-    /// keys. `None` forgets. A value of an earlier version that can't be read is passed over.
+    /// Applies a state change: right after the message, and again after a restart, in the order of the keys. `None`
+    /// deletes. An unreadable value of an earlier version is ignored.
     fn remember(&mut self, _key: &str, _value: Option<&[u8]>) {}
 
-    /// What of its table a message does not have, a line each: for whoever looks for a value that never comes.
+    /// Parts of its table that a message lacks, one line each: for a user who misses a value.
     fn explain(&self, _message: &Message<'_>) -> Vec<String> {
         Vec::new()
     }
 
-    /// What is to be published every [`REQUEST_SECONDS`] so that devices go on publishing, as of what it remembers.
+    /// Requests to publish every [`REQUEST_SECONDS`], for the present state.
     fn requests(&self) -> Vec<Request> {
         Vec::new()
     }
 
-    /// The same settings, with nothing remembered.
+    /// A format with the same settings, without state.
     fn fresh(&self) -> Box<dyn Format>;
 }
 
-/// All formats, in the order in which they are asked, with nothing remembered. Cheap to clone.
+/// All formats in the order in which they are tried, without state. Cheap to clone.
 #[derive(Clone)]
 pub struct Formats(Arc<[Box<dyn Format>]>);
 
 impl Formats {
-    /// Formats in the order in which they are asked.
+    /// Formats in the order in which they are tried.
     #[must_use]
     pub fn new(formats: Vec<Box<dyn Format>>) -> Self {
         Self(formats.into())

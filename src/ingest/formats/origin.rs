@@ -25,7 +25,7 @@ pub struct OriginJson {
 }
 
 impl OriginJson {
-    /// Zone-less timestamps are taken in `zone`.
+    /// Zone-less timestamps are local times of `zone`.
     #[must_use]
     pub const fn new(topics: Topics, zone: Tz) -> Self {
         Self { topics, zone }
@@ -111,7 +111,7 @@ impl OriginJson {
     }
 }
 
-/// Who acknowledges an alarm when the message doesn't say: MQTT doesn't tell who sent it.
+/// Operator of an acknowledgement that names none: MQTT doesn't tell who sent it.
 const NOBODY: &str = "mqtt";
 
 /// The payload is empty, or `{"by":…,"why":…}`, either left out at will.
@@ -156,7 +156,7 @@ fn names_no_number(text: &str, error: &serde_json::Error) -> bool {
     let Some(line) = text.lines().nth(error.line().saturating_sub(1)) else {
         return false;
     };
-    // The column counts bytes from 1 and stands on the first or second one of the word.
+    // The column counts bytes from 1 and points to the first or second byte of the word.
     let around = line.as_bytes().get(error.column().saturating_sub(2)..).unwrap_or_default();
     let starts = |word: &[u8]| {
         around.starts_with(word) || around.get(1..).is_some_and(|rest| rest.starts_with(word))
@@ -164,7 +164,7 @@ fn names_no_number(text: &str, error: &serde_json::Error) -> bool {
     starts(b"NaN") || starts(b"Infinity") || error.to_string().starts_with("number out of range")
 }
 
-/// A field that is there and not `null`.
+/// A field that is present and not `null`.
 fn present<'a, 'b>(fields: &'b Fields<'a>, key: &str) -> Option<&'b Field<'a>> {
     fields.get(key).filter(|field| !matches!(field, Field::Other(Json::Null)))
 }
@@ -177,7 +177,7 @@ fn text<'a>(fields: &'a Fields<'_>, key: &str) -> Result<Option<&'a str>, String
     }
 }
 
-/// The payload's own id, which may be a number, or else the topic's.
+/// Id in the payload, which may be a number, or else that of the topic.
 fn sensor_id(fields: &Fields<'_>, level: Option<&str>) -> Result<SensorId, String> {
     let number = match present(fields, "sensor_id") {
         Some(Field::Other(Json::Number(number))) => Some(number.to_string()),

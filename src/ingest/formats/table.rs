@@ -1,6 +1,6 @@
-//! What every table of devices may say, whatever its family: which sensors are taken, their names and location.
+//! Settings common to all device tables: which sensors are accepted, their names and location.
 //!
-//! Always: applied to what the family decoded, so a family knows nothing of it.
+//! Always: applied to what the family decoded, so a family is independent of it.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub struct Table {
 
 #[derive(Clone)]
 struct Settings {
-    /// Replaces the family's name where an earlier table has that.
+    /// Replaces the family's name if an earlier table has that.
     name: Option<Box<str>>,
     location: Option<Location>,
     only: Vec<String>,
@@ -27,7 +27,7 @@ struct Settings {
 }
 
 impl Table {
-    /// A family's format under a table's common settings.
+    /// Wraps a family's format in a table's common settings.
     #[must_use]
     pub fn new(format: Box<dyn Format>, table: &DeviceTable) -> Self {
         let settings = Settings {
@@ -134,7 +134,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Whether the patterns let a sensor, or one quantity of it, pass. A device is let pass where one of its sensors may
+    /// True if the patterns accept a sensor, or one quantity of it. A device is accepted if one of its sensors may
     /// be.
     fn takes(&self, sensor: &str, quantity: Option<&str>) -> bool {
         let Some(quantity) = quantity else {
@@ -145,7 +145,7 @@ impl Settings {
             };
             let including = || self.only.iter().filter(|it| glob::excluded(it).is_none());
             let is_wanted = including().next().is_none() || including().any(starts);
-            // What of it is not to be ignored begins with a pattern of the device, too.
+            // An exception from the ignored ones may begin with a pattern of the device, too.
             let rest = self.ignore.iter().filter_map(|it| glob::excluded(it));
             let is_ignored = !self.ignore.is_empty()
                 && glob::selects(&self.ignore, sensor)
@@ -162,7 +162,7 @@ impl Settings {
         is_in(&self.only) && (self.ignore.is_empty() || !is_in(&self.ignore))
     }
 
-    /// The name in place of a sensor's, or of its beginning up to a `/`.
+    /// New name of a sensor, by its whole id or its beginning up to a `/`.
     fn renamed(&self, sensor: &str) -> Option<String> {
         if self.rename.is_empty() {
             return None;

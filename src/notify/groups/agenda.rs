@@ -1,6 +1,6 @@
 //! The groups of a receiver in the order in which they are due. Pure.
 //!
-//! Holds always: what is due when, and how many alarms have news, is as the groups say, since a group is
+//! Invariant: what is due when, and how many alarms have news, is as the groups say, since a group is
 //! changed in [`Agenda::change`] alone. Never: a walk through all of them, but when a clock was put back.
 
 use std::collections::{BTreeMap, BTreeSet};

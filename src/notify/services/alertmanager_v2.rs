@@ -19,7 +19,7 @@ const PATH: &str = "/api/v2/alerts";
 /// The address of the API below that of the server, which may have a prefix.
 ///
 /// # Errors
-/// When the address is none.
+/// If the address is none.
 pub(super) fn endpoint(url: &str) -> Result<String, String> {
     let mut url = Url::parse(url).map_err(|_| "its address is none".to_owned())?;
     let path = url.path().trim_end_matches('/');

@@ -35,7 +35,7 @@ pub(super) struct ServiceRequest {
 /// takes besides, or empty.
 ///
 /// # Errors
-/// When address or secret can't be right; quotes neither.
+/// If address or secret can't be right; quotes neither.
 pub(super) fn request(
     service: &ServiceConfig,
     (url, secret): (&str, &str),

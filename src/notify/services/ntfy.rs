@@ -17,7 +17,7 @@ const LONGEST_TITLE: usize = 250;
 const LONGEST_TOPIC: usize = 64;
 
 /// # Errors
-/// When the address is that of a topic: people would be shown the JSON.
+/// If the address is that of a topic: people would be shown the JSON.
 pub(super) fn endpoint(url: &str) -> Result<String, String> {
     match Url::parse(url) {
         Ok(parsed) if parsed.path() == "/" && parsed.query().is_none() => Ok(url.to_owned()),
@@ -27,7 +27,7 @@ pub(super) fn endpoint(url: &str) -> Result<String, String> {
 }
 
 /// # Errors
-/// When the topic can't be one.
+/// If the topic can't be one.
 pub(super) fn message(
     topic: &str,
     notification: &Notification,

@@ -21,7 +21,7 @@ const OF_THE_MESSAGE: [&str; 4] =
     ["message is too long", "message text is empty", "text must be", "can't parse"];
 
 /// # Errors
-/// When the token can't be one; doesn't quote it.
+/// If the token can't be one; doesn't quote it.
 pub(super) fn endpoint(url: &str, token: &str) -> Result<String, String> {
     let is_fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_');
     if !token.contains(':') || !token.chars().all(is_fit) {

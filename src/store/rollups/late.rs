@@ -1,6 +1,6 @@
 //! Buckets of readings whose hours are sealed, before they are merged into the tiers.
 //!
-//! Holds always: in order of series, and of time within a series, so that each page of the tiers is written once.
+//! Invariant: in order of series, and of time within a series, so that each page of the tiers is written once.
 
 use std::collections::BTreeMap;
 

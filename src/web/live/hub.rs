@@ -220,7 +220,7 @@ impl Hub {
     }
 }
 
-// Each change is whole: a poisoned lock is as good.
+// Updates are atomic, so a poisoned lock is still consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

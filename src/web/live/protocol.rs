@@ -217,7 +217,7 @@ impl Feed {
     /// A frame of the client. `epoch` is the table's, and `version` its present one.
     ///
     /// # Errors
-    /// When the client is to be cut off.
+    /// If the client is to be cut off.
     pub fn hear(
         &mut self,
         text: &str,

@@ -51,7 +51,7 @@ impl ChirpStack {
     /// The table's `topic`, or those of ChirpStack below its `base`.
     ///
     /// # Errors
-    /// When the topic is no pattern, or both are given.
+    /// If the topic is no pattern, or both are given.
     pub fn new(table: &PresetTable, zone: Tz) -> Result<Self, String> {
         let topics = match (&table.topic, &table.base) {
             (Some(_), Some(_)) => return Err("give `topic` or `base`, not both".into()),

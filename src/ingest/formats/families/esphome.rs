@@ -78,7 +78,7 @@ impl Esphome {
     /// The format of a table.
     ///
     /// # Errors
-    /// Says what of the table can't be.
+    /// If a key of the table is invalid; names it.
     pub fn new(table: &PresetTable) -> Result<Self, String> {
         let base = table.base.as_deref();
         let base = base.map(|base| topics::base(Some(base), "")).transpose()?;

@@ -5,7 +5,7 @@
 use crate::ingest::formats::kit::topics::Pattern;
 use crate::ingest::formats::{Claim, Decoded, Filter, Format, Message, StateChange};
 
-/// A table of topics to be ignored.
+/// A table of ignored topics.
 #[derive(Debug, Clone)]
 pub struct IgnoredTopics {
     /// The topic as the table has it.
@@ -17,7 +17,7 @@ impl IgnoredTopics {
     /// The format of a table's `topic`.
     ///
     /// # Errors
-    /// When it is no pattern of a topic.
+    /// If it is no pattern of a topic.
     pub fn new(topic: &str) -> Result<Self, String> {
         let pattern = Pattern::new(topic).map_err(|why| format!("`topic`: {why}"))?;
         Ok(Self { topic: topic.to_owned(), pattern })

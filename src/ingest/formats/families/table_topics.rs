@@ -14,7 +14,7 @@ impl TableTopics {
     /// The table's `topic`, all topics below its `base`, or else `defaults`, which are filters.
     ///
     /// # Errors
-    /// When the table has both, or one that is no pattern.
+    /// If the table has both, or one that is no pattern.
     pub fn new(table: &PresetTable, defaults: &[&str]) -> Result<Self, String> {
         let texts = match (&table.topic, &table.base) {
             (Some(_), Some(_)) => return Err("give `topic` or `base`, not both".into()),

@@ -59,7 +59,7 @@ impl ThingsBoard {
     /// Topics of the API below the table's `base`; `device` names the one that "me" is.
     ///
     /// # Errors
-    /// When the base is no pattern, or a `topic` is given.
+    /// If the base is no pattern, or a `topic` is given.
     pub fn new(table: &PresetTable, zone: Tz) -> Result<Self, String> {
         if table.topic.is_some() {
             return Err("its topics are fixed: give `base` for what stands before them".into());

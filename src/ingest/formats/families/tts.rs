@@ -35,7 +35,7 @@ impl TheThingsStack {
     /// Topics below the table's `base`.
     ///
     /// # Errors
-    /// When the table has a `topic`, which is of no use.
+    /// If the table has a `topic`, which is of no use.
     pub fn new(table: &PresetTable, zone: Tz) -> Result<Self, String> {
         if table.topic.is_some() {
             return Err("its topics are fixed: give `base` for what stands before them".into());

@@ -1,4 +1,4 @@
-//! Makes what a message meant of the values a family finds in it.
+//! Builds the decoded message from the values that a family finds.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
@@ -12,14 +12,14 @@ use crate::domain::{
 };
 use crate::ingest::formats::{Decoded, Message};
 
-/// When a value was measured.
+/// Time of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stamp {
-    /// The message doesn't say: at its receipt.
+    /// Not stated: the receipt time.
     Receipt,
-    /// By the clock of its sender, or of a gateway.
+    /// By the clock of the sender or a gateway.
     At(DateTime<Utc>),
-    /// Measured then and sent later, by the sender's own word.
+    /// Measured then and sent later, as stated by the sender.
     Past(DateTime<Utc>),
 }
 
@@ -29,14 +29,14 @@ impl From<Option<DateTime<Utc>>> for Stamp {
     }
 }
 
-/// Quantities that a truth value can't be of: a device that sends one has gone wrong.
+/// Quantities that can't be truth values: a device that sends one is faulty.
 const NEVER_TRUE: [&str; 7] =
     ["temperature", "humidity", "pressure", "illuminance", "co2", "voltage", "current"];
 
-/// Bytes of a unit. One that a message, or an announcement, gives once may be that of thousands of values.
+/// Longest unit, in bytes. A message, or an announcement, may give one unit to thousands of values.
 const LONGEST_UNIT: usize = 256;
 
-/// What a message meant, while it is put together. One bad value is a fault of its own and costs no other.
+/// A decoded message under construction. An invalid value is a fault of its own and affects no other.
 #[derive(Debug)]
 pub struct Builder {
     received_at: DateTime<Utc>,
@@ -45,7 +45,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Nothing so far.
+    /// Empty builder.
     #[must_use]
     pub fn new(message: &Message<'_>) -> Self {
         let (location, decoded) = (Location::new(""), Decoded::default());
@@ -57,9 +57,9 @@ impl Builder {
         self.location = Location::new(location);
     }
 
-    /// Adds a JSON value under the quantity's canonical name. `unit` is as it was published, or known of the format;
-    /// empty to guess it by the quantity, where the value is plausible. A truth value has no unit but a published one.
-    /// "No value" adds nothing; what is no number is a fault.
+    /// Adds a JSON value under the quantity's canonical name. `unit` is as published, or known of the format; empty
+    /// to guess it from the quantity, if plausible. A truth value has no unit but a published one. "No value" adds
+    /// nothing; anything but a number is a fault.
     pub fn add(&mut self, sensor: &str, quantity: &str, value: &Json, unit: &str, stamp: Stamp) {
         match values::read(value) {
             Read::Value(_) if value.is_boolean() && NEVER_TRUE.contains(&quantity) => {
@@ -74,7 +74,7 @@ impl Builder {
         }
     }
 
-    /// The same with a number that was read already.
+    /// Adds a parsed number.
     pub fn add_value(
         &mut self,
         sensor: &str,
@@ -100,8 +100,8 @@ impl Builder {
         }
     }
 
-    /// The same with an integer field that has a decimal factor: `scaled` divided by ten to the power of `decimals`, the
-    /// nearest number to it. `scaled` is below 2^53.
+    /// Adds an integer field with a decimal factor: `scaled` divided by ten to the power of `decimals`, rounded to
+    /// the nearest number. `scaled` is below 2^53.
     pub fn add_decimal(
         &mut self,
         sensor: &str,
@@ -154,7 +154,7 @@ impl Builder {
         Ok(Measurement { reading, clock, news })
     }
 
-    /// Timestamp of the values that follow. One that can't be read is a fault of its own: the time of receipt stands in.
+    /// Timestamp of the following values. An unreadable one is a fault of its own, and the receipt time is used.
     pub fn stamp(&mut self, reader: &TimeReader, time: Option<&Json>) -> Stamp {
         match time.map_or(Ok(None), |time| reader.read(time)) {
             Ok(at) => at.into(),
@@ -165,12 +165,12 @@ impl Builder {
         }
     }
 
-    /// Adds word of a device: of the sensor of its name, and those whose ids are its name, `/` and more.
+    /// Adds the availability of a device: of the sensor with its id, and those below it (`ID/…`).
     pub fn availability(&mut self, device: &str, presence: Presence) {
         self.add_availability(device, Reach::Below, presence);
     }
 
-    /// Adds word of a device whose name is the id of its one sensor, and may be the beginning of another's.
+    /// Adds the availability of a device with a single sensor, whose id may be a prefix of another's.
     pub fn sensor_availability(&mut self, sensor: &str, presence: Presence) {
         self.add_availability(sensor, Reach::Sensor, presence);
     }
@@ -190,13 +190,13 @@ impl Builder {
         self.decoded.add_fault(why);
     }
 
-    /// Whether nothing was added so far, faults included.
+    /// True if nothing was added, faults included.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.decoded.is_empty() && self.decoded.num_faults == 0
     }
 
-    /// All of it; `why` says why there is no reading, where nothing was added.
+    /// The decoded message; `why` is the reason if nothing was added.
     #[must_use]
     pub fn finish(mut self, why: &'static str) -> Decoded {
         if self.is_empty() {

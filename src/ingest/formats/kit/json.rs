@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value as Json};
 
-/// Payload as text, without what stands around it: a byte-order mark, white space, NULs at its end.
+/// Payload as text, without a byte-order mark, surrounding white space, or trailing NULs.
 ///
 /// # Errors
-/// When it is not UTF-8.
+/// If it is not UTF-8.
 pub fn text(payload: &[u8]) -> Result<&str, String> {
     let text = std::str::from_utf8(payload).map_err(|error| {
         format!("the payload is not UTF-8 from byte {} on", error.valid_up_to())
@@ -17,7 +17,7 @@ pub fn text(payload: &[u8]) -> Result<&str, String> {
 /// Payload as JSON. `nan` in any case, bare, is `null`; infinities are errors. `None` for an empty payload.
 ///
 /// # Errors
-/// When it is not UTF-8, or not JSON; says where.
+/// If it is not UTF-8, or not JSON; says where.
 pub fn parse(payload: &[u8]) -> Result<Option<Json>, String> {
     let text = text(payload)?;
     if text.is_empty() {
@@ -30,10 +30,10 @@ pub fn parse(payload: &[u8]) -> Result<Option<Json>, String> {
     parsed.map(Some).map_err(|error| format!("the payload is not JSON: {error}"))
 }
 
-/// The same, which must be an object. `None` for an empty payload.
+/// Parses a payload that must be an object. `None` for an empty payload.
 ///
 /// # Errors
-/// When it is not UTF-8, not JSON, or no object.
+/// If it is not UTF-8, not JSON, or no object.
 pub fn parse_object(payload: &[u8]) -> Result<Option<Map<String, Json>>, String> {
     match parse(payload)? {
         None => Ok(None),
@@ -42,7 +42,7 @@ pub fn parse_object(payload: &[u8]) -> Result<Option<Map<String, Json>>, String>
     }
 }
 
-/// What a value is, with its article: `a number`, `a text`.
+/// Type of a value, with its article: `a number`, `a text`.
 #[must_use]
 pub const fn kind(value: &Json) -> &'static str {
     match value {
@@ -55,7 +55,7 @@ pub const fn kind(value: &Json) -> &'static str {
     }
 }
 
-/// The text with bare `nan` replaced by `null`; `None` where there is none. It is looked for outside of texts only.
+/// Text with bare `nan` outside of strings replaced by `null`; `None` if there is none.
 fn without_nan(text: &str) -> Option<String> {
     let mut mended = String::with_capacity(text.len() + 8);
     let (mut is_in_text, mut is_escaped, mut found) = (false, false, false);
@@ -83,16 +83,16 @@ fn without_nan(text: &str) -> Option<String> {
     found.then_some(mended)
 }
 
-/// Calls `visit` with each value of a key that is neither object nor list, and with the keys that lead to it, this one
-/// first; lists are entered by the position of their elements, from 0. At most 16 levels below the key. Long keys are
-/// cut: a message of one long key and many values would cost the product of both.
+/// Calls `visit` with each value of a key that is neither object nor list, and with the keys that lead to it, this
+/// one first; lists are entered by the index of their elements, from 0. At most 16 levels below the key. Long keys
+/// are truncated: one long key with many values would cost the product of both.
 pub fn leaves<'a>(key: &str, value: &'a Json, visit: &mut dyn FnMut(&[&str], &'a Json)) {
     walk(value, &mut vec![cut(key)], visit);
 }
 
 const MOST_LEVELS: usize = 16;
 
-/// Bytes of a key: twice as many as an id of a sensor has at most, so that a cut one is refused as well.
+/// Longest key, in bytes: twice the limit of a sensor id, so that a truncated one is rejected as well.
 const LONGEST_KEY: usize = 512;
 
 fn cut(key: &str) -> String {

@@ -1,7 +1,7 @@
-//! What families of payloads share: tolerant JSON, values, names and units as devices write them, timestamps, topics
-//! with named levels, and the builder that makes readings of them.
+//! Common parts of device families: tolerant JSON, values, names and units as devices send them, timestamps, topics
+//! with named levels, and the builder of decoded messages.
 //!
-//! Always: what has one meaning only is read; where two are possible, it is an error or no unit, never a guess.
+//! Always: only unambiguous input is read; an ambiguous one is an error or has no unit. Never: a guess.
 
 mod builder;
 pub mod json;

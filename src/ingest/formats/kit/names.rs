@@ -58,8 +58,8 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("snr", &["lora_snr", "lo_ra_snr"]),
 ];
 
-/// Key in snake case: words are parted at `_`, `-`, white space, `.`, `:`, `/`, and where a capital follows a small
-/// letter or a digit, or begins a word after capitals. Other characters are left out.
+/// Key in snake case: words are split at `_`, `-`, white space, `.`, `:`, `/`, and where a capital follows a
+/// lower-case letter or a digit, or begins a word after capitals. Other characters are dropped.
 #[must_use]
 pub fn snake_case(key: &str) -> String {
     let mut snake = String::with_capacity(key.len() + 4);
@@ -84,7 +84,7 @@ pub fn snake_case(key: &str) -> String {
     snake.trim_end_matches('_').to_owned()
 }
 
-/// The canonical name of a key: in snake case, and by its alias where it has one.
+/// Canonical name of a key: in snake case, and by its alias if it has one.
 #[must_use]
 pub fn canonical(key: &str) -> String {
     let snake = snake_case(key);
@@ -98,8 +98,8 @@ pub fn canonical(key: &str) -> String {
 /// Names whose last digits are part of them: particles and gases.
 const NOT_COUNTED: [&str; 9] = ["pm", "co", "eco", "no", "so", "nh", "ch", "o", "h"];
 
-/// A name without the number at its end that counts probes, and that number: `temperature_2`, `temp2`. Digits of a
-/// substance (`co2`, `pm2_5`) count nothing.
+/// Name without a trailing probe number, and the number: `temperature_2`, `temp2`. Digits of a substance (`co2`,
+/// `pm2_5`) are no probe number.
 #[must_use]
 pub fn numbered(name: &str) -> (&str, Option<&str>) {
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -120,11 +120,11 @@ pub fn is_canonical(name: &str) -> bool {
 /// Bytes of a name that are read, many more than are kept: each value of a list may come with the same long name.
 const MOST_READ: usize = 256;
 
-/// A canonical name as a quantity: one that begins with a digit gets `value_` before it, a reserved one `_value` after
-/// it, and a long one is cut.
+/// Canonical name as a quantity: one that begins with a digit gets the prefix `value_`, a reserved one the suffix
+/// `_value`, and a long one is truncated.
 ///
 /// # Errors
-/// When nothing of the key can be a name.
+/// If nothing of the key can be a name.
 pub fn quantity(name: &str) -> Result<Quantity, String> {
     let name = &name[..name.floor_char_boundary(MOST_READ)];
     if let Ok(quantity) = Quantity::new(name) {

@@ -1,11 +1,11 @@
-//! What a format makes of a message, as lines that tests compare.
+//! Decoded messages as lines of text, for tests.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::domain::{Measurement, News, Presence, ReadingClock};
 use crate::ingest::formats::{Decoded, Format, Message};
 
-/// A table of a preset as a file without further settings gives it.
+/// A table of a preset with default settings.
 pub(crate) fn preset_table(
     preset: crate::config::Preset,
     base: Option<&str>,
@@ -14,7 +14,7 @@ pub(crate) fn preset_table(
     crate::config::PresetTable { preset, base, topic: None, device: None, precision: None }
 }
 
-/// Decodes a message received at a time, and takes in what is to be remembered.
+/// Decodes a message received at a time, and applies its state changes.
 pub(crate) fn decode_at(
     format: &mut dyn Format,
     topic: &str,
@@ -31,12 +31,12 @@ pub(crate) fn decode_at(
     lines(decoded)
 }
 
-/// The same, received on 2026-03-01 at 12:00 UTC.
+/// Decodes a message received on 2026-03-01 at 12:00 UTC.
 pub(crate) fn decode(format: &mut dyn Format, topic: &str, payload: &str) -> Vec<String> {
     decode_at(format, topic, payload.as_bytes(), "2026-03-01T12:00:00Z")
 }
 
-/// What a format makes of one message, received at second 1,760,000,000; nothing is remembered.
+/// Decodes one message received at second 1,760,000,000, without applying state changes.
 pub(crate) fn decode_once(
     format: &dyn Format,
     topic: &str,

@@ -1,8 +1,8 @@
-//! Timestamps that come in.
+//! Received timestamps.
 //!
-//! Accepted: RFC 3339 with any offset, also `+0000`, `+01` and `hh:mmZ`; the same without an offset, taken in a zone; and
-//! epoch seconds, milliseconds, microseconds or nanoseconds by their size, as a number or as its text. Pure; never
-//! reads a clock.
+//! Accepted: RFC 3339 with any offset, also `+0000`, `+01` and `hh:mmZ`; the same without an offset, as local time
+//! of a zone; and epoch seconds, milliseconds, microseconds or nanoseconds, inferred from their size, as a number
+//! or a text. Pure; never reads a clock.
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -14,11 +14,11 @@ use crate::domain::time;
 /// How the timestamps of one message are read.
 #[derive(Debug, Clone, Copy)]
 pub struct TimeReader {
-    /// Zone of those without one.
+    /// Zone of timestamps without one.
     pub zone: Tz,
-    /// Receipt of the message: of two times that a local one may mean, the nearer counts.
+    /// Receipt time of the message: of two times that an ambiguous local one may be, the nearer counts.
     pub received_at: DateTime<Utc>,
-    /// Unit of numbers; `None` to tell it by their size.
+    /// Unit of numbers; `None` infers it from their size.
     pub precision: Option<Precision>,
 }
 
@@ -31,7 +31,7 @@ const LOCAL_FORMS: [&str; 4] =
     ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y/%m/%dT%H:%M:%S%.f", "%Y/%m/%dT%H:%M"];
 
 impl TimeReader {
-    /// A reader that tells the unit of numbers by their size.
+    /// Reader that infers the unit of numbers from their size.
     #[must_use]
     pub const fn new(zone: Tz, received_at: DateTime<Utc>) -> Self {
         Self { zone, received_at, precision: None }
@@ -40,7 +40,7 @@ impl TimeReader {
     /// Reads a timestamp as a message carried it; `None` for `null` and an empty text, as if it were absent.
     ///
     /// # Errors
-    /// Says what is wrong with it, for a person to read.
+    /// Error text for people.
     pub fn read(&self, timestamp: &Value) -> Result<Option<DateTime<Utc>>, String> {
         match timestamp {
             Value::Null => Ok(None),
@@ -52,10 +52,10 @@ impl TimeReader {
         }
     }
 
-    /// Reads a timestamp that came as a text; `None` for an empty one.
+    /// Reads a timestamp in a text; `None` for an empty one.
     ///
     /// # Errors
-    /// Says what is wrong with it, for a person to read.
+    /// Error text for people.
     pub fn read_text(&self, text: &str) -> Result<Option<DateTime<Utc>>, String> {
         let text = text.trim_matches(|c: char| c == '\0' || c.is_whitespace());
         if text.is_empty() {
@@ -76,7 +76,7 @@ impl TimeReader {
     /// Reads a number of seconds, milliseconds, microseconds or nanoseconds since 1970.
     ///
     /// # Errors
-    /// When it is beyond the calendar.
+    /// If it is beyond the calendar.
     pub fn read_number(&self, number: &Number) -> Result<DateTime<Utc>, String> {
         let size =
             number.as_f64().filter(|it| it.is_finite()).ok_or_else(|| out_of_range(number))?;
@@ -102,7 +102,7 @@ impl TimeReader {
             .ok_or_else(|| out_of_range(number))
     }
 
-    /// A date and a time, with an offset or in the zone.
+    /// Date and time, with an offset or in the zone.
     fn calendar(&self, text: &str) -> Option<DateTime<Utc>> {
         if let Ok(time) = DateTime::parse_from_rfc3339(text) {
             return Some(time.to_utc());
@@ -118,7 +118,7 @@ impl TimeReader {
     }
 }
 
-/// A text without its offset, and the offset: `Z`, `UTC`, `+hh:mm`, `+hhmm`, `+hh`.
+/// Text without its offset, and the offset: `Z`, `UTC`, `+hh:mm`, `+hhmm`, `+hh`.
 fn split_offset(text: &str) -> (&str, Option<TimeDelta>) {
     for zero in ["Z", "z", "UTC", "GMT"] {
         if let Some(rest) = text.strip_suffix(zero) {

@@ -1,6 +1,6 @@
 //! Topics with named levels, and filters.
 
-/// A topic filter with named levels: `site/{sensor}/state`, `{name...}` for one level or more, `+` and `#`.
+/// Topic filter with named levels: `site/{sensor}/state`, `{name...}` for one or more levels, `+` and `#`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     levels: Vec<Level>,
@@ -8,15 +8,15 @@ pub struct Pattern {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Level {
-    /// A level to the letter.
+    /// A literal level.
     Literal(String),
     /// One level, by a name; empty for `+`.
     One(String),
-    /// One level or more, by a name; empty for `#`, which takes none too.
+    /// One or more levels, by name; empty for `#`, which also matches none.
     Several(String),
 }
 
-/// Levels that `{name...}` takes where others follow it.
+/// Maximum of levels that `{name...}` matches if others follow it.
 pub const MOST_SEVERAL: usize = 8;
 
 /// The named levels of one topic.
@@ -26,8 +26,8 @@ impl Pattern {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// Says what is wrong with it: a brace that is not closed, a name that is empty or given twice, `#` or `{name...}`
-    /// twice, or nothing but them.
+    /// Names the error: an unclosed brace, an empty or repeated name, `#` or `{name...}` twice, or nothing but
+    /// them.
     pub fn new(text: &str) -> Result<Self, String> {
         let mut levels: Vec<Level> = Vec::new();
         for level in text.split('/') {
@@ -47,8 +47,8 @@ impl Pattern {
         Ok(Self { levels })
     }
 
-    /// The filters that bring its topics, as MQTT has them. Where several levels are not the last ones there is a filter
-    /// for each number of them, up to [`MOST_SEVERAL`].
+    /// MQTT filters for its topics. If several levels are not at the end, there is a filter for each number of
+    /// them, up to [`MOST_SEVERAL`].
     #[must_use]
     pub fn filters(&self) -> Vec<String> {
         let text = |level: &Level| match level {
@@ -70,13 +70,13 @@ impl Pattern {
         filters
     }
 
-    /// Whether its first level is a text, so that the broker's own topics (`$…`) may be of it.
+    /// True if its first level is literal, so that it may match the broker's own topics (`$…`).
     #[must_use]
     pub fn begins_with_text(&self) -> bool {
         matches!(self.levels.first(), Some(Level::Literal(_)))
     }
 
-    /// Names of its levels, in their order.
+    /// Names of its levels, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.levels.iter().filter_map(Level::name)
     }
@@ -111,7 +111,7 @@ impl Pattern {
         let middle = topic.get(from..to.max(from)).unwrap_or_default();
         let Level::Several(name) = &self.levels[several] else { return None };
         if name.is_empty() {
-            // `a/#` takes `a`, too.
+            // `a/#` matches `a`, too.
             return Some(named);
         }
         if middle.is_empty() {
@@ -175,10 +175,10 @@ pub fn level<'a>(levels: &Levels<'a>, name: &str) -> Option<&'a str> {
     levels.iter().find(|(known, _)| *known == name).map(|(_, level)| *level)
 }
 
-/// First levels of a family's topics as a table has them, without a `/` at the end; the family's own where it has none.
+/// First levels of a family's topics as configured, without a trailing `/`; the family's default otherwise.
 ///
 /// # Errors
-/// When nothing is left of it, or when it has a wildcard.
+/// If nothing is left of it, or when it has a wildcard.
 pub fn base(table: Option<&str>, default: &str) -> Result<String, String> {
     let base = table.unwrap_or(default).trim_end_matches('/');
     if base.is_empty() {
@@ -190,7 +190,7 @@ pub fn base(table: Option<&str>, default: &str) -> Result<String, String> {
     Ok(base.to_owned())
 }
 
-/// What follows the base and a `/` in a topic; `None` for a topic that is not below it.
+/// Part of a topic after the base and a `/`; `None` for a topic that is not below it.
 #[must_use]
 pub fn below<'a>(base: &str, topic: &'a str) -> Option<&'a str> {
     topic.strip_prefix(base)?.strip_prefix('/').filter(|rest| !rest.is_empty())

@@ -1,15 +1,15 @@
-//! The unit of a value whose message says none, and values that a unit rules out.
+//! Guessed units of values without one, and implausible values.
 
 use crate::domain::unit::quantity_default;
 pub use crate::domain::unit::{known, spelling};
 
-/// Whether a text is a unit of the table, in any of its spellings, or empty.
+/// True if a text is a known unit, in any spelling, or empty.
 #[must_use]
 pub fn is_known(unit: &str) -> bool {
     unit.is_empty() || known(unit).is_some()
 }
 
-/// The unit of a quantity whose message says none, where the value may be in it; else none.
+/// Default unit of a quantity, if the value is plausible in it; else none.
 #[must_use]
 pub fn guess(quantity: &str, value: f64) -> &'static str {
     let plausible = match quantity {
@@ -25,14 +25,14 @@ pub fn guess(quantity: &str, value: f64) -> &'static str {
     quantity_default(quantity).filter(|_| plausible.contains(&value)).unwrap_or("")
 }
 
-/// Whether a value is not below absolute zero, by its unit; one of an unknown unit is judged as the scale that goes
-/// lowest. In kelvin, differences are measured too: there only what is called a temperature is one.
+/// True if a value is not below absolute zero, by its unit; for an unknown unit, by the lowest scale. In kelvin,
+/// differences are measured too: only what is called a temperature is one.
 #[must_use]
 pub fn is_possible(quantity: &str, value: f64, unit: &str) -> bool {
     let is_temperature = quantity.ends_with("temperature");
     let zero = match spelling(unit) {
         "°C" => -273.15,
-        // Without a unit it is the quantity's own.
+        // Without a unit, the quantity's default.
         "" if quantity == "temperature" => -273.15,
         "K" if is_temperature => 0.0,
         "K" => return true,

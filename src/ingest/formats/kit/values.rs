@@ -1,22 +1,22 @@
-//! Values as devices write them: numbers, texts of numbers, truth values, and the many words for "no value".
+//! Values as devices send them: numbers, numeric texts, truth values, and the many words for "no value".
 
 use serde_json::Value as Json;
 
 use super::json;
 use crate::domain::Value;
 
-/// What a JSON value, or a text, is as a measurement.
+/// A JSON value, or a text, read as a measurement.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Read {
     /// A value; true is 1, false is 0.
     Value(Value),
-    /// The device has no value, and says so: `null`, `nan`, `unavailable`, nothing at all.
+    /// The device reports that it has no value: `null`, `nan`, `unavailable`, or nothing.
     Nothing,
     /// Neither; with the reason.
     Wrong(String),
 }
 
-/// Words that stand where there is no value, in lower case.
+/// Words for "no value", in lower case.
 const NOTHING: [&str; 10] =
     ["", "null", "nan", "-nan", "none", "unavailable", "unknown", "n/a", "na", "undefined"];
 
@@ -51,7 +51,7 @@ pub fn read_text(text: &str) -> Read {
     number(text).map_or_else(|| Read::Wrong(not_a_number(text)), Read::Value)
 }
 
-/// Truth value of a word for the state of a switch, a contact or a door, in any case: `ON`, `closed`, `true`.
+/// Truth value of a word for the state of a switch, contact or door, in any case: `ON`, `closed`, `true`.
 #[must_use]
 pub fn truth(word: &str) -> Option<bool> {
     let is_of = |words: &[&str]| words.iter().any(|it| it.eq_ignore_ascii_case(word.trim()));
@@ -64,8 +64,8 @@ pub fn truth(word: &str) -> Option<bool> {
     }
 }
 
-/// A finite number as a text has it: digits with a decimal point, sign and exponent, as JSON has them, also with a `+`,
-/// zeros or a point at the start, or a point at the end.
+/// A finite number in a text: digits with a decimal point, sign and exponent as in JSON, also with a leading `+`,
+/// zeros or point, or a trailing point.
 #[must_use]
 pub fn number(text: &str) -> Option<Value> {
     let is_plain =
@@ -78,7 +78,7 @@ pub fn number(text: &str) -> Option<Value> {
     Value::from_parts(number, is_integer).ok()
 }
 
-/// A number followed by its unit, as in `3.386 V` or `21.50 °C`; the unit may be missing.
+/// A number followed by its unit, such as `3.386 V` or `21.50 °C`; the unit may be missing.
 #[must_use]
 pub fn number_with_unit(text: &str) -> Option<(Value, &str)> {
     let text = text.trim();

@@ -27,7 +27,7 @@ use crate::ingest::formats::kit::{Builder, Stamp, values};
 /// The format of a table.
 ///
 /// # Errors
-/// When its base has wildcards.
+/// If its base has wildcards.
 pub fn new(table: &PresetTable, zone: Tz) -> Result<Theengs, String> {
     Theengs::named("bthome", table, zone)
 }
@@ -47,7 +47,7 @@ pub enum Packet {
 /// The packet in a gateway's message; `None` for service data of other formats, or none.
 ///
 /// # Errors
-/// When it is not hexadecimal, empty or too long, or of another version of the format.
+/// If it is not hexadecimal, empty or too long, or of another version of the format.
 pub fn packet(fields: &Map<String, Json>) -> Result<Option<Packet>, String> {
     let text = |key| fields.get(key).and_then(Json::as_str);
     let (Some(uuid), Some(data)) = (text("servicedatauuid"), text("servicedata")) else {

@@ -122,7 +122,7 @@ pub struct Announced {
 /// Reads a config. An empty payload, which deletes it, has no entities.
 ///
 /// # Errors
-/// When it is too large, not UTF-8, not a JSON object, or has no entity where one must be.
+/// If it is too large, not UTF-8, not a JSON object, or has no entity where one must be.
 pub fn read(place: Place<'_>, payload: &[u8]) -> Result<Announced, String> {
     let is_device = place.component == "device";
     let most = if is_device { MOST_DEVICE_BYTES } else { MOST_ENTITY_BYTES };
@@ -219,7 +219,7 @@ impl Announced {
 /// Reads the config of one entity.
 ///
 /// # Errors
-/// When it can't be one: no state topic, an option of another type.
+/// If it can't be one: no state topic, an option of another type.
 fn read_entity(component: &str, own_id: &str, config: &mut Keys) -> Result<Read, String> {
     expand_base(config);
     let sensor = text(config, "unique_id")?.unwrap_or_else(|| own_id.to_owned());

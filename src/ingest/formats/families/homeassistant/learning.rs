@@ -20,7 +20,7 @@ impl HomeAssistant {
     /// Decodes a config.
     ///
     /// # Errors
-    /// Says why it can't be used. What was learned from it before then stays.
+    /// Reason why it can't be used, as text for people. What was learned from it before then stays.
     pub(super) fn learn(
         &self,
         place: Place<'_>,

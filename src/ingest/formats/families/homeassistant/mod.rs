@@ -56,7 +56,7 @@ impl HomeAssistant {
     /// A table's format; `zone` is that of `now()` in templates.
     ///
     /// # Errors
-    /// When the base can't be the beginning of a topic.
+    /// If the base can't be the beginning of a topic.
     pub fn new(table: &PresetTable, zone: Tz) -> Result<Self, String> {
         let base = table.base.as_deref().unwrap_or(BASE).trim_end_matches('/');
         let is_topic =

@@ -18,7 +18,7 @@ impl HomeAssistant {
     /// Decodes a message on a topic that a config has named.
     ///
     /// # Errors
-    /// Says why it can't be used.
+    /// Reason why it can't be used, as text for people.
     pub(super) fn read(
         &self,
         message: &Message<'_>,

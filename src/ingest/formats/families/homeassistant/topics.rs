@@ -101,7 +101,7 @@ impl Listeners {
     /// Checks that there is room for a filter.
     ///
     /// # Errors
-    /// When there are too many with wildcards.
+    /// If there are too many with wildcards.
     pub fn check_room(&self, filter: &str) -> Result<(), String> {
         if !is_wildcard(filter) || self.by_filter.contains_key(filter) {
             return Ok(());

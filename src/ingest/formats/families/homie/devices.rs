@@ -1,4 +1,4 @@
-//! Devices of version 5: their states, and what they declare of their properties and their root.
+//! Devices of version 5: their states, and the declarations of their properties and roots.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,19 @@ use super::property::Property;
 use crate::domain::Presence;
 use crate::ingest::formats::StateChange;
 
-/// Devices that are remembered; a stranger chooses what is described.
+/// Limit of devices in the state; any client chooses what is described.
 const MOST_DEVICES: usize = 4096;
 
 /// Properties of a device that are remembered.
 const MOST_PROPERTIES: usize = 2048;
 
-/// State of a device, in its own words.
+/// State of a device, by its Homie name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     Init,
     Ready,
     Sleeping,
-    /// Of version 4: connected, and in need of a person.
+    /// Version 4 only: connected, and needs attention.
     Alert,
     Disconnected,
     Lost,
@@ -42,7 +42,7 @@ impl State {
     /// Reads the payload of `$state`; an empty one removes the device.
     ///
     /// # Errors
-    /// For any other word.
+    /// If the word is unknown.
     pub fn read(text: &str) -> Result<Self, String> {
         let known = Self::WORDS.iter().find(|(word, _)| *word == text);
         known.map(|(_, state)| *state).ok_or_else(|| {
@@ -55,7 +55,7 @@ impl State {
         Self::WORDS.iter().find(|(_, state)| *state == self).map_or("", |(word, _)| word)
     }
 
-    /// Whether the device is there.
+    /// Availability that follows from the state.
     pub fn presence(self) -> Presence {
         match self {
             Self::Init | Self::Ready | Self::Sleeping | Self::Alert => Presence::Online,
@@ -65,10 +65,10 @@ impl State {
     }
 }
 
-/// Bytes of the id of a node or property: no sensor has a longer one. A node's is kept once for each of its properties.
+/// Longest id of a node or property, in bytes: that of a sensor. A node's is stored once for each property.
 const LONGEST_ID: usize = 256;
 
-/// What is kept of a `$description`.
+/// Stored part of a `$description`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
     /// The device whose connection this one depends on; `None` for a root.
@@ -79,7 +79,7 @@ pub struct Description {
 }
 
 impl Description {
-    /// Reads a description. What is not of the convention is passed over.
+    /// Reads a description. Parts that violate the convention are ignored.
     pub fn new(fields: &Map<String, Json>) -> Self {
         let root = fields.get("root").and_then(Json::as_str).map(Into::into);
         let mut properties = BTreeMap::new();
@@ -112,7 +112,7 @@ struct Device {
 pub struct Devices(BTreeMap<Box<str>, Device>);
 
 impl Devices {
-    /// What a device declared of a property, as `<node>/<property>`.
+    /// Declaration of a property, given as `<node>/<property>`.
     ///
     /// # Errors
     /// Says why there is nothing.
@@ -122,7 +122,8 @@ impl Devices {
         description.properties.get(property).ok_or("not in the description of its device")
     }
 
-    /// Who is there once a device has a state: itself, and as root its children. A child of a lost root is lost.
+    /// Availability that follows from a device's state: its own, and as a root its children's. A child of a lost
+    /// root is lost.
     pub fn presences(&self, device: &str, state: State) -> Vec<(Box<str>, Presence)> {
         let is_lost =
             |device: &str| self.0.get(device).and_then(|it| it.state) == Some(State::Lost);
@@ -161,7 +162,7 @@ impl Devices {
     /// Remembers a description from this message on, or forgets it.
     ///
     /// # Errors
-    /// When there are too many devices.
+    /// If there are too many devices.
     pub fn change_description(
         &self,
         device: &str,
@@ -179,7 +180,7 @@ impl Devices {
         Ok(())
     }
 
-    /// Takes in what was to be remembered.
+    /// Applies a state change.
     pub fn remember(&mut self, key: &str, value: Option<&[u8]>) {
         let Some((device, what)) = key.strip_prefix("5/").and_then(|key| key.rsplit_once('/'))
         else {

@@ -9,8 +9,8 @@
 //! * **Id**: `<device>/<node>`, quantity the property.
 //! * **Availability**: `$state`: `ready`, `init`, `sleeping` and `alert` are online, `disconnected` and `lost` offline,
 //!   an empty one removes the device. While a root device is lost, so are its children, whatever their own state is.
-//! * **Traps**: retained messages have no order, so a value may come before its description: one of version 5 is then
-//!   ignored, as its unit is not known; one of version 4 has none. A value outside of the declared range is an error,
+//! * **Traps**: retained messages are unordered, so a value may precede its description: one of version 5 is then
+//!   ignored, as its unit is unknown; one of version 4 has none. A value outside of the declared range is an error,
 //!   and so is NaN in version 5.
 //!
 //! Source: homieiot/convention (5 and 4.0.0).
@@ -33,10 +33,10 @@ use crate::domain::Presence;
 use crate::ingest::formats::kit::{Builder, Stamp, json, names};
 use crate::ingest::formats::{Claim, Decoded, Filter, Format, Message, StateChange};
 
-/// Properties of version 4 that are remembered; a stranger chooses what is described.
+/// Limit of version 4 properties in the state; any client chooses what is described.
 const MOST_PROPERTIES: usize = 20_000;
 
-/// A property of version 4 of which nothing was said.
+/// An undescribed property of version 4.
 static UNKNOWN: Property = Property::unknown();
 
 /// The format of one table.
@@ -55,7 +55,7 @@ impl Homie {
     /// Topics below the table's `base`.
     ///
     /// # Errors
-    /// When the table has a `topic`, which is of no use.
+    /// If the table has a `topic`, which is of no use.
     pub fn new(table: &PresetTable, _: Tz) -> Result<Self, String> {
         if table.topic.is_some() {
             return Err("its topics are fixed: give `base` for what stands before them".into());

@@ -1,11 +1,11 @@
-//! What a topic of the convention is about.
+//! Topics of the convention.
 
 /// Subject of a topic below the base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject<'a> {
     /// State of a device.
     State { device: &'a str, is_version_5: bool },
-    /// Whether a device is there, as it was before `$state`.
+    /// Availability in versions before `$state`.
     Online { device: &'a str },
     /// Description of a device of version 5.
     Description { device: &'a str },
@@ -13,7 +13,7 @@ pub enum Subject<'a> {
     Attribute { property: &'a str, attribute: &'a str },
     /// Value of a property, as `<device>/<node>/<property>`.
     Value { device: &'a str, property: &'a str, is_version_5: bool },
-    /// A topic of the convention that carries no value.
+    /// A topic of the convention without a value.
     Other,
     /// Not of the convention.
     Foreign,

@@ -41,7 +41,7 @@ impl Influx {
     /// The table's `topic`, in which a level `{location}` is that of its sensors; or `base`.
     ///
     /// # Errors
-    /// When the topic is no pattern, or both are given.
+    /// If the topic is no pattern, or both are given.
     pub fn new(table: &PresetTable, zone: Tz) -> Result<Self, String> {
         let topics = TableTopics::new(table, &DEFAULT_TOPICS)?;
         let key = table_topics::key("influx", table);

@@ -77,7 +77,7 @@ pub fn without_noise(number: f64) -> f64 {
 /// `value * scale + offset`, whole where all three are.
 ///
 /// # Errors
-/// When the result is infinite.
+/// If the result is infinite.
 pub fn convert(value: Value, scale: Option<f64>, offset: Option<f64>) -> Result<Value, String> {
     if scale.is_none() && offset.is_none() {
         return Ok(value);

@@ -65,7 +65,7 @@ enum Topic<'a> {
 /// The format of a table.
 ///
 /// # Errors
-/// When its base has wildcards.
+/// If its base has wildcards.
 pub fn new(table: &PresetTable, zone: Tz) -> Result<Rtl433, String> {
     let base = topics::base(table.base.as_deref(), BASE)?;
     Ok(Rtl433 { base, zone, precision: table.precision, events: HashMap::new() })

@@ -49,7 +49,7 @@ enum Topic<'a> {
 /// The format of a table.
 ///
 /// # Errors
-/// When its base has wildcards.
+/// If its base has wildcards.
 pub fn new(table: &PresetTable, zone: Tz) -> Result<Ruuvi, String> {
     let base = topics::base(table.base.as_deref(), BASE)?;
     Ok(Ruuvi { base, zone, precision: table.precision })

@@ -24,7 +24,7 @@ pub fn is_cbor(payload: &[u8]) -> bool {
 /// Reads a payload.
 ///
 /// # Errors
-/// When it is cut off, or not of the subset.
+/// If it is cut off, or not of the subset.
 pub fn parse(payload: &[u8]) -> Result<Json, String> {
     let mut reader = Reader { rest: payload };
     let pack = reader.item(0)?;

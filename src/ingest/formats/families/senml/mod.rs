@@ -37,7 +37,7 @@ impl SenMl {
     /// The table's `topic`, in which a level `{location}` is that of its sensors; or `base`.
     ///
     /// # Errors
-    /// When the topic is no pattern, or both are given.
+    /// If the topic is no pattern, or both are given.
     pub fn new(table: &PresetTable, _: Tz) -> Result<Self, String> {
         let topics = TableTopics::new(table, &DEFAULT_TOPICS)?;
         Ok(Self { key: table_topics::key("senml", table), topics })

@@ -23,7 +23,7 @@ const LEAST_ABSOLUTE: f64 = 268_435_456.0;
 /// Adds the values of all records.
 ///
 /// # Errors
-/// When the pack must not be used: a label that has to be understood, a later version, a base field of a wrong type.
+/// If the pack must not be used: a label that has to be understood, a later version, a base field of a wrong type.
 pub fn add(
     builder: &mut Builder,
     records: &[Json],

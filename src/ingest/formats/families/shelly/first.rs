@@ -85,7 +85,7 @@ pub fn is_report(part: &str) -> bool {
 /// Decodes a report.
 ///
 /// # Errors
-/// Says why the message can't be used.
+/// Reason why the message can't be used, as text for people.
 pub fn decode(id: &str, part: &str, message: &Message<'_>) -> Result<Decoded, String> {
     let text = json::text(message.payload)?;
     if text.is_empty() {

@@ -105,7 +105,7 @@ impl Shelly {
     /// The format of a table.
     ///
     /// # Errors
-    /// Says what of the table can't be.
+    /// If a key of the table is invalid; names it.
     pub fn new(table: &PresetTable) -> Result<Self, String> {
         let base = topics::base(table.base.as_deref(), FIRST_BASE)?;
         let place = match table.base {

@@ -1,4 +1,4 @@
-//! Announcements: what devices say of their topics, words and units.
+//! Discovery messages: the topics, words and units that devices announce.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,11 +10,11 @@ use super::full_topic::{FullTopic, Prefix, Source};
 use crate::ingest::formats::kit::json;
 use crate::ingest::formats::{Decoded, Message, StateChange};
 
-/// Key prefixes of what is remembered, by MAC address.
+/// Key prefixes of the state, followed by a MAC address.
 const CONFIG_KEY: &str = "config/";
 const SENSORS_KEY: &str = "sensors/";
 
-/// Shapes of topics that devices may announce beside the table's own: each is a few subscriptions.
+/// Limit of announced topic shapes beside the table's own: each is a few subscriptions.
 const MOST_SHAPES: usize = 1024;
 
 /// Bytes of a name or topic in an announcement.
@@ -25,18 +25,18 @@ const MOST_BYTES: usize = 256;
 pub struct Fleet {
     /// Devices by MAC address.
     devices: HashMap<Box<str>, Device>,
-    /// MAC addresses by topic without its last level. Of several the first counts, in whatever order they came.
+    /// MAC addresses by topic without its last level. Of several the first in order counts, whenever announced.
     roots: HashMap<Box<str>, BTreeSet<Box<str>>>,
     /// Units by MAC address.
     units: HashMap<Box<str>, LearntUnits>,
-    /// Shapes of topics beside the table's own, and the number of devices that have each.
+    /// Topic shapes beside the table's own, and the number of devices with each.
     shapes: BTreeMap<Shape, usize>,
 }
 
-/// A topic without its last level as a filter has it, for one prefix.
+/// Topic without its last level as a filter, for one prefix.
 type Shape = (Box<str>, bool);
 
-/// What is remembered of a device.
+/// State of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Device {
     /// `%topic%`.
@@ -45,7 +45,7 @@ struct Device {
     /// Topics with telemetry and with answers, without their last level.
     tele: Box<str>,
     stat: Box<str>,
-    /// The same with `+` in place of the name, where that is a level.
+    /// Topic with `+` in place of the name, if that is a level.
     tele_shape: Box<str>,
     stat_shape: Box<str>,
     online: Box<str>,
@@ -76,7 +76,7 @@ impl Fleet {
         Some(Source { device: &device.name, location: "", mac: Some(mac), prefix })
     }
 
-    /// Units of the device's values where a message names none.
+    /// Units of the device's values if a message names none.
     pub fn units(&self, mac: Option<&str>) -> Units<'_> {
         let learnt = mac.and_then(|mac| self.units.get(mac));
         learnt.map_or_else(Units::default, |learnt| {
@@ -88,13 +88,13 @@ impl Fleet {
         })
     }
 
-    /// Its words for being there and being gone.
+    /// Its words for online and offline.
     pub fn words(&self, mac: Option<&str>) -> Option<(&str, &str)> {
         let device = self.devices.get(mac?)?;
         Some((&device.online, &device.offline))
     }
 
-    /// Filters for topics beside the table's own.
+    /// Filters of topics beside the table's own.
     pub fn filters(&self) -> Vec<String> {
         let of_shape = |(root, is_tele): &Shape| {
             let prefix = if *is_tele { Prefix::Tele } else { Prefix::Stat };
@@ -153,7 +153,7 @@ impl Fleet {
         Ok(Decoded::ignored("an announcement: no readings"))
     }
 
-    /// Takes in what an announcement said.
+    /// Applies the state change of an announcement.
     pub fn remember(&mut self, key: &str, value: Option<&[u8]>, full_topic: &FullTopic) {
         if let Some(mac) = key.strip_prefix(CONFIG_KEY) {
             self.forget(mac, full_topic);
@@ -235,7 +235,7 @@ impl Device {
         [&self.name, &self.tele, &self.stat, &self.online, &self.offline]
     }
 
-    /// Shapes of its topics that the table's own filters don't bring.
+    /// Shapes of its topics that the table's own filters don't cover.
     fn own_shapes(&self, full_topic: &FullTopic) -> Vec<Shape> {
         let shapes = [(&self.tele, &self.tele_shape, true), (&self.stat, &self.stat_shape, false)];
         let is_own = |root: &str| full_topic.source(root).is_none();
@@ -250,7 +250,7 @@ fn root(full_topic: &str, prefix: &str, name: &str, host: &str, mac: &str) -> Op
     for (token, text) in
         [("%prefix%", prefix), ("%topic%", name), ("%hostname%", host), ("%id%", mac)]
     {
-        // Each may stand in it many times, and the next one in each of them.
+        // Each token may occur many times, and the next one in each replacement.
         if filled.len() > MOST_BYTES || filled.contains(token) && text.len() > MOST_BYTES {
             return None;
         }

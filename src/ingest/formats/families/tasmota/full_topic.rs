@@ -3,7 +3,7 @@
 use super::Kind;
 use crate::ingest::formats::kit::topics::{self, Pattern};
 
-/// The firmware's own, where the device's `%topic%` may have slashes.
+/// The firmware's default; the device's `%topic%` may have slashes.
 const DEFAULT: &str = "{prefix}/{device...}";
 
 /// Ends of topics with telemetry.
@@ -12,7 +12,7 @@ const TELE_ENDS: [&str; 4] = ["SENSOR", "LWT", "ENERGY", "ZbReceived"];
 /// Ends of topics with answers.
 const STAT_ENDS: [&str; 3] = ["STATUS8", "STATUS10", "STATUS0"];
 
-/// What a topic's `%prefix%` says of its messages.
+/// Kind of message by a topic's `%prefix%`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prefix {
     /// Telemetry.
@@ -24,7 +24,7 @@ pub enum Prefix {
 }
 
 impl Prefix {
-    /// Whether telemetry may come.
+    /// True if telemetry is possible.
     pub const fn is_tele(self) -> bool {
         !matches!(self, Self::Stat)
     }
@@ -58,9 +58,9 @@ impl Prefix {
 pub struct Source<'a> {
     /// Its `%topic%`.
     pub device: &'a str,
-    /// Its location, where the topic names one; else empty.
+    /// Location, if the topic names one; else empty.
     pub location: &'a str,
-    /// Its MAC address, where it announced itself.
+    /// MAC address, if announced.
     pub mac: Option<&'a str>,
     pub prefix: Prefix,
 }
@@ -70,12 +70,13 @@ pub struct Source<'a> {
 pub struct FullTopic {
     text: String,
     pattern: Pattern,
-    /// Device, where the topics name none.
+    /// Device, if the topics name none.
     device: Option<String>,
 }
 
 impl FullTopic {
-    /// A table's, with `{prefix}`, `{device}` and `{location}`, or with `%prefix%` and `%topic%` as the device has it.
+    /// Topic of a table, with `{prefix}`, `{device}` and `{location}`, or with `%prefix%` and `%topic%` as on the
+    /// device.
     pub fn new(
         base: Option<&str>,
         topic: Option<&str>,
@@ -99,7 +100,7 @@ impl FullTopic {
         Ok(Self { text, pattern, device: device.map(str::to_owned) })
     }
 
-    /// As a text, which tells two tables apart.
+    /// Text of the pattern, which distinguishes tables.
     pub fn text(&self) -> &str {
         &self.text
     }

@@ -1,4 +1,4 @@
-//! Keys of reports: the quantity that each stands for, and its unit.
+//! Keys of reports: their quantities and units.
 
 use serde_json::{Map, Value as Json};
 
@@ -19,7 +19,7 @@ impl Default for Units<'_> {
 }
 
 impl<'a> Units<'a> {
-    /// The same but for those that are given.
+    /// Units with those given replaced.
     pub fn with(
         self,
         temperature: Option<&'a str>,
@@ -33,14 +33,14 @@ impl<'a> Units<'a> {
         }
     }
 
-    /// The same but for those that an object names.
+    /// Units with those that an object names replaced.
     pub fn of(self, fields: &'a Map<String, Json>) -> Self {
         let unit = |key| fields.get(key).and_then(Json::as_str);
         self.with(unit("TempUnit"), unit("PressureUnit"), unit("SpeedUnit"))
     }
 }
 
-/// What a key stands for.
+/// Meaning of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meaning<'a> {
     pub quantity: String,
@@ -52,7 +52,7 @@ pub struct Meaning<'a> {
     pub is_number: bool,
 }
 
-/// What a unit depends on.
+/// Unit that a device may configure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dimension {
     Temperature,
@@ -127,7 +127,7 @@ const NO_ENERGY_METERS: [&str; 2] = ["AS3935", "LD2410"];
 /// Components that measure a distance in centimetres.
 const RANGE_FINDERS: [&str; 2] = ["SR04", "LD2410"];
 
-/// What a key stands for below the objects that lead to it.
+/// Meaning of a key below the objects that lead to it.
 pub fn meaning<'a>(path: &[&str], key: &'a str, units: Units<'a>) -> Meaning<'a> {
     let component = path.last().copied().unwrap_or_default();
     if let Some((_, unit)) = ENERGY.iter().find(|(it, _)| *it == key && component == "ENERGY") {

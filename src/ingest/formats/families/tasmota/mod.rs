@@ -1,8 +1,9 @@
-//! Tasmota: reports of all sensors of a device in one object, units beside them.
+//! Tasmota: reports of all sensors of a device in one object, with units beside them.
 //!
 //! * **Topics** `tele/<topic>/SENSOR`, and `stat/<topic>/STATUS8`, `STATUS10` and `STATUS0` as answers, where
 //!   `<topic>` may have slashes. That is the `FullTopic` `%prefix%/%topic%/`; a table with `topic` has another, and
-//!   without one those of devices are learnt from their announcements, `tasmota/discovery/<MAC>/config` (retained).
+//!   without one those of devices are learned from their announcements, `tasmota/discovery/<MAC>/config`
+//!   (retained).
 //! * **Value** one or two objects deep, a list where there are several phases or channels; `ON` and `OFF`; `null`, and
 //!   the bare `nan` of old firmware, for no value. Any other text is none.
 //! * **Unit** `TempUnit`, `PressureUnit` and `SpeedUnit` in the message, else in the device's announcement
@@ -11,9 +12,9 @@
 //! * **Time** `Epoch`, else `Time`: local without a zone, an epoch, or 1970 before the clock is set.
 //! * **Id** `<topic>/<component>[/<part>]`, with the position of an element of a list at the end.
 //! * **Availability** `tele/<topic>/LWT`: `Online`, `Offline`, or the words that the device announced.
-//! * **Traps** `STATE`, `MARGINS`, `INFO`, `RESULT` are no sensors. `Id` and `Address` are texts of digits. A bridge
-//!   wraps what it relays in `ZbReceived`, `LwReceived` or `MtrReceived`, where `Power` is whether a switch is on.
-//!   Firmware of 2017 has `ENERGY` as a topic of its own.
+//! * **Traps** `STATE`, `MARGINS`, `INFO`, `RESULT` are no sensors. `Id` and `Address` are texts of digits. A
+//!   bridge wraps relayed data in `ZbReceived`, `LwReceived` or `MtrReceived`, where `Power` is the state of a
+//!   switch. Firmware of 2017 has `ENERGY` as a separate topic.
 //! * **Source** tasmota/docs (MQTT, JSON-Status-Responses, Zigbee), emontnemery/hatasmota (units, announcements).
 
 mod discovery;
@@ -42,33 +43,33 @@ const DISCOVERY: &str = "tasmota/discovery";
 pub struct Tasmota {
     key: String,
     full_topic: FullTopic,
-    /// Where devices announce themselves; `None` where the table says how their topics look.
+    /// Discovery topic; `None` if the table defines the topics.
     discovery: Option<String>,
     fleet: Fleet,
     zone: Tz,
 }
 
-/// What a topic is about.
+/// Subject of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subject<'a> {
     Report(Source<'a>, Kind),
     Will(Source<'a>),
     /// Announcement of the device with this MAC address.
     Config(&'a str),
-    /// Announcement of its sensors.
+    /// Announcement of sensors.
     Sensors(&'a str),
     /// Settings, states and answers.
     Nothing,
 }
 
-/// Where the sensors are in a report.
+/// Location of the sensors in a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// In the payload itself.
     Sensor,
     /// The payload is the component `ENERGY`.
     Energy,
-    /// The payload is what a bridge relays.
+    /// The payload is relayed by a bridge.
     Relayed,
     /// In `StatusSNS`, or `StatusPWR` of old firmware.
     Status,
@@ -78,7 +79,7 @@ impl Tasmota {
     /// The format of a table; `zone` is that of the devices' clocks.
     ///
     /// # Errors
-    /// Says what of the table can't be.
+    /// If a key of the table is invalid; names it.
     pub fn new(table: &PresetTable, zone: Tz) -> Result<Self, String> {
         let base = table.base.as_deref().map(|base| topics::base(Some(base), "")).transpose()?;
         let full_topic =
@@ -155,7 +156,7 @@ impl Tasmota {
     }
 }
 
-/// When a report was made: the epoch, which has no zone, before the local time.
+/// Time of a report: the epoch, which needs no zone, before the local time.
 fn time(fields: &Map<String, Json>) -> Option<&Json> {
     fields.get("Epoch").filter(|epoch| epoch.is_number()).or_else(|| fields.get("Time"))
 }

@@ -1,4 +1,4 @@
-//! Readings of a report: the values of its components, and of the devices that a bridge relays.
+//! Readings of a report: values of its components, and of the devices that a bridge relays.
 
 use serde_json::{Map, Value as Json};
 
@@ -7,10 +7,10 @@ use super::keys::{self, Units};
 use crate::ingest::formats::kit::values::{self, Read};
 use crate::ingest::formats::kit::{Builder, Stamp};
 
-/// Keys around which a bridge puts what it relays.
+/// Keys around relayed data.
 const RELAYED: [&str; 3] = ["ZbReceived", "LwReceived", "MtrReceived"];
 
-/// Keys that are no values, wherever they stand.
+/// Keys without a value, anywhere.
 const NO_VALUES: [&str; 4] = ["Time", "Epoch", "Id", "Address"];
 
 /// Keys of a relayed device that are no values.
@@ -52,7 +52,7 @@ pub fn add_all(
     }
 }
 
-/// A report while it is read.
+/// A report being read.
 struct Report<'a> {
     builder: &'a mut Builder,
     device: &'a str,
@@ -99,7 +99,7 @@ impl Report<'_> {
         }
     }
 
-    /// A value, or a list with one a channel, each of a sensor of its own.
+    /// A value, or a list with one per channel, each of its own sensor.
     fn add_value(&mut self, path: &[&str], key: &str, value: &Json, units: Units<'_>) {
         if NO_VALUES.contains(&key) || key.ends_with("Unit") {
             return;
@@ -113,7 +113,7 @@ impl Report<'_> {
         self.add_channels(&mut sensor, 0, &meaning, value);
     }
 
-    /// Values of lists within lists; the positions that lead to each are levels of its sensor.
+    /// Values of nested lists; their indexes are levels of the sensor id.
     fn add_channels(
         &mut self,
         sensor: &mut String,
@@ -137,7 +137,7 @@ impl Report<'_> {
         let state = match value.as_str() {
             Some("ON") => Some(Json::Bool(true)),
             Some("OFF") => Some(Json::Bool(false)),
-            // A text under a key that is no number says something else.
+            // A text under a numeric key has another meaning.
             Some(_) if !meaning.is_number => return,
             _ => None,
         };
@@ -151,7 +151,7 @@ impl Report<'_> {
         }
     }
 
-    /// What a bridge relays: an object a device, or the values of the one that the topic names.
+    /// Relayed data: an object per device, or the values of the device that the topic names.
     fn add_relayed(&mut self, wrapper: &str, fields: &Map<String, Json>, units: Units<'_>) {
         let mut devices =
             fields.iter().filter_map(|(key, it)| Some((key, it.as_object()?))).peekable();
@@ -178,7 +178,7 @@ impl Report<'_> {
         let path = key.as_slice();
         let units = units.of(fields);
         for (key, value) in fields {
-            // Attributes that the bridge doesn't know begin with their number.
+            // Attributes unknown to the bridge begin with their number.
             let is_raw = key.starts_with(|c: char| c.is_ascii_digit());
             if is_raw || NO_RELAYED_VALUES.contains(&key.as_str()) {
                 continue;
@@ -193,7 +193,7 @@ impl Report<'_> {
         }
     }
 
-    /// `Power` of a relayed device: whether it is on, or 2 to toggle.
+    /// `Power` of a relayed device: on or off, or 2 for toggle.
     fn add_switch(&mut self, path: &[&str], value: &Json) {
         let Read::Value(value) = values::read(value) else { return };
         if value.get() == 0.0 || value.get() == 1.0 {
@@ -214,7 +214,7 @@ fn is_command(key: &str) -> bool {
     key.contains('<') || (key.contains('!') && !key.starts_with("0500"))
 }
 
-/// Device of a topic without its last level, where that is the relayed device, by its key, name or address.
+/// Topic without its last level, if that is the relayed device, by its key, name or address.
 fn without_last_level<'a>(
     device: &'a str,
     key: Option<&str>,

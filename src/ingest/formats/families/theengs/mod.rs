@@ -50,7 +50,7 @@ enum Topic<'a> {
 /// The format of a table.
 ///
 /// # Errors
-/// When its base has wildcards.
+/// If its base has wildcards.
 pub fn new(table: &PresetTable, zone: Tz) -> Result<Theengs, String> {
     Theengs::named("theengs", table, zone)
 }
@@ -59,7 +59,7 @@ impl Theengs {
     /// The format under the name of a preset.
     ///
     /// # Errors
-    /// When the table's base has wildcards.
+    /// If the table's base has wildcards.
     pub fn named(name: &'static str, table: &PresetTable, zone: Tz) -> Result<Self, String> {
         let base = topics::base(table.base.as_deref(), BASE)?;
         Ok(Self { name, base, zone, precision: table.precision })

@@ -66,7 +66,7 @@ impl Victron {
     /// The table's `base` is what stands before `N`, or ends in `N` or `N/<portal>`.
     ///
     /// # Errors
-    /// When there are more levels after `N` than the portal's.
+    /// If there are more levels after `N` than the portal's.
     pub fn new(table: &PresetTable, _: Tz) -> Result<Self, String> {
         let base = table.base.as_deref().unwrap_or_default().trim_matches('/');
         let levels: Vec<&str> = base.split('/').filter(|level| !level.is_empty()).collect();

@@ -79,7 +79,7 @@ impl Zigbee2mqtt {
     /// The format of a table; `zone` is that of a `last_seen` without one.
     ///
     /// # Errors
-    /// Says what of the table can't be.
+    /// If a key of the table is invalid; names it.
     pub fn new(table: &PresetTable, zone: Tz) -> Result<Self, String> {
         let base = topics::base(table.base.as_deref(), "zigbee2mqtt")?;
         Ok(Self::empty(base, zone))

@@ -30,7 +30,7 @@ impl<'a> Given<'a> {
     /// An argument that must be there.
     ///
     /// # Errors
-    /// When it is not given.
+    /// If it is not given.
     pub fn required(&self, position: usize, name: &str) -> Result<&Value<'a>, Failure> {
         self.get(position, name)
             .ok_or_else(|| Failure::Wrong(format!("the argument `{name}` is missing")))
@@ -39,7 +39,7 @@ impl<'a> Given<'a> {
     /// A number, or its default.
     ///
     /// # Errors
-    /// When it is given and not a number.
+    /// If it is given and not a number.
     pub fn number(&self, position: usize, name: &str, default: f64) -> Result<f64, Failure> {
         self.get(position, name).map_or(Ok(default), Value::plain_number)
     }
@@ -47,7 +47,7 @@ impl<'a> Given<'a> {
     /// A whole number, or its default.
     ///
     /// # Errors
-    /// When it is given and not a whole number.
+    /// If it is given and not a whole number.
     pub fn integer(&self, position: usize, name: &str, default: i64) -> Result<i64, Failure> {
         self.get(position, name).map_or(Ok(default), Value::integer)
     }
@@ -55,7 +55,7 @@ impl<'a> Given<'a> {
     /// A text, or its default.
     ///
     /// # Errors
-    /// When it is given and has no value.
+    /// If it is given and has no value.
     pub fn text(
         &self,
         position: usize,

@@ -32,7 +32,7 @@ impl<'a> Context<'a> {
     /// Pays for elements that are visited.
     ///
     /// # Errors
-    /// When there are no steps left.
+    /// If there are no steps left.
     pub fn pay_for_elements(&self, number: usize) -> Result<(), Failure> {
         let left = self.steps_left.get().checked_sub(number as u64);
         self.payload.take_steps((number as u64).min(self.steps_left.get()));
@@ -43,7 +43,7 @@ impl<'a> Context<'a> {
     /// Pays for bytes that are made or looked through.
     ///
     /// # Errors
-    /// When there are no steps left.
+    /// If there are no steps left.
     pub fn pay_for_bytes(&self, number: usize) -> Result<(), Failure> {
         self.pay_for_elements(1 + number / BYTES_A_STEP)
     }

@@ -263,7 +263,7 @@ fn contains<'a>(input: &Value<'a>, given: &Given<'a>, context: &Context<'a>) -> 
 /// The larger, or the smaller, of two values.
 ///
 /// # Errors
-/// When they have no order.
+/// If they have no order.
 pub fn extreme<'a>(
     a: Value<'a>,
     b: Value<'a>,
@@ -276,7 +276,7 @@ pub fn extreme<'a>(
 /// A number with a decimal point, as a result.
 ///
 /// # Errors
-/// When it is not finite.
+/// If it is not finite.
 pub fn result<'a>(value: Result<domain::Value, Failure>) -> Outcome<'a> {
     value.map(Value::of_number)
 }

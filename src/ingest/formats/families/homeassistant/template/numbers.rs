@@ -36,7 +36,7 @@ pub fn is_truth_value(text: &str) -> bool {
 /// A number with a decimal point.
 ///
 /// # Errors
-/// When it is not finite.
+/// If it is not finite.
 pub fn decimal(number: f64) -> Result<Value, Failure> {
     Value::new(number).map_err(|error| Failure::Wrong(error.to_string()))
 }
@@ -44,7 +44,7 @@ pub fn decimal(number: f64) -> Result<Value, Failure> {
 /// A whole number, cut at its decimal point.
 ///
 /// # Errors
-/// When it is not finite.
+/// If it is not finite.
 pub fn whole(number: f64) -> Result<Value, Failure> {
     const MOST_EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
     let number = number.trunc();
@@ -68,7 +68,7 @@ pub enum Rounding {
 /// Rounds to `digits` after the decimal point, which may be negative. Without digits the result is a whole number.
 ///
 /// # Errors
-/// When the result is not finite.
+/// If the result is not finite.
 pub fn round(number: f64, digits: i32, rounding: Rounding) -> Result<Value, Failure> {
     let digits = digits.clamp(-308, 308);
     let factor = 10_f64.powi(digits);

@@ -131,7 +131,7 @@ pub fn negative<'a>(value: &Value<'a>) -> Outcome<'a> {
 /// Whether a text, list or object has a part, an element or a key.
 ///
 /// # Errors
-/// For what has none.
+/// If the value has none.
 pub fn contains<'a>(
     container: &Value<'a>,
     value: &Value<'a>,
@@ -153,7 +153,7 @@ pub fn contains<'a>(
 /// A part of a text or of a list: from, up to, every so many.
 ///
 /// # Errors
-/// For what has no parts.
+/// If the value has no parts.
 pub fn slice<'a>(
     value: &Value<'a>,
     bounds: [Option<i64>; 3],

@@ -43,7 +43,7 @@ impl Pattern {
     /// First match from a position on, or at that position only.
     ///
     /// # Errors
-    /// When its searches have read too much.
+    /// If its searches have read too much.
     pub fn find(
         &self,
         text: &str,
@@ -67,7 +67,7 @@ impl Pattern {
     /// All matches that don't overlap.
     ///
     /// # Errors
-    /// When it takes too many steps.
+    /// If it takes too many steps.
     pub fn find_all(&self, text: &str) -> Result<Vec<Groups>, String> {
         let (mut found, mut from) = (Vec::new(), 0);
         while let Some(groups) = self.find(text, from, false)? {
@@ -85,7 +85,7 @@ impl Pattern {
     /// The text with each match replaced; `\1` and `\g<1>` stand for groups.
     ///
     /// # Errors
-    /// When it takes too many steps, or the result is too large.
+    /// If it takes too many steps, or the result is too large.
     pub fn replace_all(&self, text: &str, by: &str) -> Result<String, String> {
         let (mut replaced, mut from) = (String::new(), 0);
         for groups in self.find_all(text)? {

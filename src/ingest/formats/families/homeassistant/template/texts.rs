@@ -197,7 +197,7 @@ pub fn regex_search<'a>(
 /// Whether a pattern is at the start of a text, or anywhere in it.
 ///
 /// # Errors
-/// When it can't be read, or takes too long.
+/// If it can't be read, or takes too long.
 pub fn found<'a>(
     input: &Value<'a>,
     given: &Given<'a>,

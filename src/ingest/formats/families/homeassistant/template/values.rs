@@ -128,7 +128,7 @@ impl<'a> Value<'a> {
     /// A number, also of its text.
     ///
     /// # Errors
-    /// No value for what is not there, `none`, and words for it.
+    /// [`Failure::Nothing`] for what is not there, `none`, and words for it.
     pub fn number(&self) -> Result<f64, Failure> {
         match self {
             Self::Text(text) => numbers::of_text(text).map(domain::Value::get),
@@ -139,7 +139,7 @@ impl<'a> Value<'a> {
     /// A number, not of a text.
     ///
     /// # Errors
-    /// No value for what is not there and `none`.
+    /// [`Failure::Nothing`] for what is not there and `none`.
     #[expect(clippy::cast_precision_loss, reason = "Python's division loses as much")]
     pub fn plain_number(&self) -> Result<f64, Failure> {
         match self {
@@ -154,7 +154,7 @@ impl<'a> Value<'a> {
     /// A whole number, not of a text.
     ///
     /// # Errors
-    /// No value for what is not there and `none`.
+    /// [`Failure::Nothing`] for what is not there and `none`.
     pub fn integer(&self) -> Result<i64, Failure> {
         match self {
             Self::Undefined | Self::None => Err(Failure::Nothing),
@@ -167,7 +167,7 @@ impl<'a> Value<'a> {
     /// The text that is printed. Of a list or an object it shows no more than that it is one: no reading comes of it.
     ///
     /// # Errors
-    /// No value for what is not there.
+    /// [`Failure::Nothing`] for what is not there.
     pub fn printed(&self, context: &Context<'a>) -> Result<Text<'a>, Failure> {
         let text: Text<'a> = match self {
             Self::Undefined => return Err(Failure::Nothing),
@@ -188,7 +188,7 @@ impl<'a> Value<'a> {
     /// Number of characters, elements or keys.
     ///
     /// # Errors
-    /// For what has none.
+    /// If the value has none.
     pub fn length(&self) -> Result<usize, Failure> {
         match self {
             Self::Text(text) => Ok(text.chars().count()),
@@ -204,7 +204,7 @@ impl<'a> Value<'a> {
     /// Elements of a list, keys of an object, characters of a text.
     ///
     /// # Errors
-    /// For what has none.
+    /// If the value has none.
     pub fn elements(&self, context: &Context<'a>) -> Result<Vec<Self>, Failure> {
         context.pay_for_elements(self.length()?)?;
         Ok(match self {
@@ -222,7 +222,7 @@ impl<'a> Value<'a> {
     /// Keys and values of an object.
     ///
     /// # Errors
-    /// For what is none.
+    /// If the value is none.
     pub fn pairs(&self, context: &Context<'a>) -> Result<Vec<(Self, Self)>, Failure> {
         context.pay_for_elements(self.length()?)?;
         match self {
@@ -240,7 +240,7 @@ impl<'a> Value<'a> {
     /// The value of a key, or the element at a position.
     ///
     /// # Errors
-    /// No value of what is not there itself.
+    /// [`Failure::Nothing`] of what is not there itself.
     pub fn item(&self, key: &Value<'a>, context: &Context<'a>) -> Outcome<'a> {
         let found = match (self, key) {
             (Self::Undefined, _) | (_, Self::Undefined) => return Err(Failure::Nothing),
@@ -273,7 +273,7 @@ impl<'a> Value<'a> {
     /// Whether two are equal.
     ///
     /// # Errors
-    /// When there are too many elements to compare.
+    /// If there are too many elements to compare.
     pub fn equals(&self, other: &Self, context: &Context<'a>) -> Result<bool, Failure> {
         if let (Ok(a), Ok(b)) =
             (self.elements_of_container(context), other.elements_of_container(context))

@@ -12,7 +12,7 @@
 //! value of 215 whether a device writes 215, 215.0 or "215". What is not there, or null, makes the result unknown, which
 //! is no error; `||` and `&&` pass over it where the other side decides.
 //!
-//! Holds always: an expression that was taken is of bounded cost, because a stranger's messages run it. Its length,
+//! Invariant: an expression that was taken is of bounded cost, because a stranger's messages run it. Its length,
 //! nodes and depth are limited; there are no comprehensions, no regular expressions, nothing that makes texts or lists,
 //! and lists and objects are not compared. A mistake in names, functions or types shows when it is read.
 
@@ -79,7 +79,7 @@ impl Expression {
     /// Parses and checks.
     ///
     /// # Errors
-    /// When `source` is empty, too long or too deep, no CEL, names what there isn't, mixes types, or its result is not
+    /// If `source` is empty, too long or too deep, no CEL, names what there isn't, mixes types, or its result is not
     /// what the purpose takes.
     pub fn parse(source: &str, purpose: Purpose) -> Result<Self, ExpressionError> {
         // `$` begins no name in CEL. The name in its place is as long, so that places stay.
@@ -104,7 +104,7 @@ impl Expression {
     /// Its result as JSON: a number, a text, true or false.
     ///
     /// # Errors
-    /// When something it needs is not there, or there is no result, with the reason.
+    /// If something it needs is not there, or there is no result, with the reason.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Json, Unknown> {
         self.tree.evaluate(scope).and_then(Outcome::into_json)
     }
@@ -112,7 +112,7 @@ impl Expression {
     /// Whether a condition holds.
     ///
     /// # Errors
-    /// When something it needs is not there, or it is neither true nor false, with the reason.
+    /// If something it needs is not there, or it is neither true nor false, with the reason.
     pub fn holds(&self, scope: &Scope<'_>) -> Result<bool, Unknown> {
         self.tree.truth(scope)
     }
