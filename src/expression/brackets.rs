@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn brackets_match_and_are_few() {
+    fn brackets_must_match_and_are_limited() {
         assert_eq!(check("(a[b] + {c: (1)}) // ((("), Ok(()));
         assert_eq!(check("a == \"((\" && b == '[['"), Ok(()));
         assert_eq!(refusal("(a"), ("`(` is never closed".into(), Some(1)));

@@ -22,28 +22,28 @@ const TRY_AGAIN: Duration = Duration::from_millis(100);
 impl Log {
     /// Appends a message, which may be acknowledged when this returns. Blocks its thread and retries while the log refuses
     /// records.
-    pub fn accept(&self, arrival: &IncomingMessage<'_>) {
-        let record = self.message(arrival);
+    pub fn accept(&self, message: &IncomingMessage<'_>) {
+        let record = self.encode(message);
         loop {
             let is_appended = self.try_append(&record, |_| ()).is_some();
             if is_appended && (!self.is_durable() || self.sync().is_some()) {
-                self.count(arrival);
+                self.count(message);
                 return self.note_accepted();
             }
             std::thread::sleep(TRY_AGAIN);
         }
     }
 
-    fn message(&self, arrival: &IncomingMessage<'_>) -> Vec<u8> {
+    fn encode(&self, message: &IncomingMessage<'_>) -> Vec<u8> {
         let Now { wall: at, clocks, .. } = self.now();
-        let IncomingMessage { topic, payload, is_replayed: is_retained, .. } = *arrival;
+        let IncomingMessage { topic, payload, is_replayed: is_retained, .. } = *message;
         self.traffic.count_in(CountedMessage { topic, payload, at, is_retained });
-        let most = if arrival.is_description {
+        let most = if message.is_description {
             MOST_DESCRIPTION_BYTES
         } else {
             self.settings.max_payload_bytes
         };
-        record::message(arrival, at, &clocks, most)
+        record::message(message, at, &clocks, most)
     }
 
     /// Counts a message that the gateway published.
@@ -54,14 +54,14 @@ impl Log {
 
     /// Asynchronous form of [`Log::accept`]; concurrent callers share a sync. Not cancel-safe: if the future is dropped, the
     /// message may have been appended or not.
-    pub async fn accept_async(self: &Arc<Self>, arrival: &IncomingMessage<'_>) {
-        let record = self.message(arrival);
+    pub async fn accept_async(self: &Arc<Self>, message: &IncomingMessage<'_>) {
+        let record = self.encode(message);
         self.append_durably(&record, |_| ()).await;
-        self.count(arrival);
+        self.count(message);
     }
 
-    fn count(&self, arrival: &IncomingMessage<'_>) {
-        self.traffic.count_received(arrival.ingress.unwrap_or_default(), 1);
+    fn count(&self, message: &IncomingMessage<'_>) {
+        self.traffic.count_received(message.ingress.unwrap_or_default(), 1);
     }
 
     /// Appends own readings, in order; waits like [`Log::accept_async`]. After a failed sync all of them are appended again,

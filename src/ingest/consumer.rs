@@ -194,16 +194,17 @@ fn decode(
     let Some((receipt, body)) = record::decode(frame.payload) else {
         let reason = "its record in the log has an unknown layout".to_owned();
         let receipt = Receipt { at: chrono::DateTime::UNIX_EPOCH, clocks: None };
-        let arrival = IncomingMessage::live(Ingress::Own, "", frame.payload, 0);
-        let content = EntryContent::Rejected(reject(&arrival, receipt, reason));
+        let incoming = IncomingMessage::live(Ingress::Own, "", frame.payload, 0);
+        let content = EntryContent::Rejected(reject(&incoming, receipt, reason));
         return LogEntry { position, receipt, ingress: None, content, decoders: Vec::new() };
     };
     let own = Some(Ingress::Own);
     let mut changes = Vec::new();
     let (ingress, content) = match body {
-        Body::Message(arrival) => {
-            (arrival.ingress, content(decoders, inventory, limit, &arrival, receipt, &mut changes))
-        }
+        Body::Message(incoming) => (
+            incoming.ingress,
+            content(decoders, inventory, limit, &incoming, receipt, &mut changes),
+        ),
         Body::OwnReading(reading) => {
             let measurements = vec![Measurement::live(reading)];
             (own, EntryContent::Data(DeviceData { measurements, ..DeviceData::default() }))
@@ -219,20 +220,20 @@ fn content(
     decoders: &mut Decoders,
     inventory: &Inventory,
     limit: usize,
-    arrival: &IncomingMessage<'_>,
+    incoming: &IncomingMessage<'_>,
     receipt: Receipt,
     changes: &mut Vec<DecoderChange>,
 ) -> EntryContent {
-    let bytes = arrival.payload_bytes;
+    let bytes = incoming.payload_bytes;
     let may_be_large = || {
-        let is_description = || decoders.is_description(arrival.topic);
-        decoders.ignores(arrival.topic) || bytes <= MOST_DESCRIPTION_BYTES && is_description()
+        let is_description = || decoders.is_description(incoming.topic);
+        decoders.ignores(incoming.topic) || bytes <= MOST_DESCRIPTION_BYTES && is_description()
     };
     if bytes > limit && !may_be_large() {
         let reason = format!("the payload has {bytes} bytes, more than the {limit} that are taken");
-        return EntryContent::Rejected(reject(arrival, receipt, reason));
+        return EntryContent::Rejected(reject(incoming, receipt, reason));
     }
-    let IncomingMessage { topic, payload, is_replayed, .. } = *arrival;
+    let IncomingMessage { topic, payload, is_replayed, .. } = *incoming;
     let message = Message { topic, payload, received_at: receipt.at, is_replayed };
     let Some(Taken { place, decoded, is_home_assistants, .. }) = decoders.decode(&message, changes)
     else {
@@ -244,14 +245,14 @@ fn content(
     count_in_inventory(inventory, decoders, place, &message, &decoded);
     match decoded {
         Ok(Decoded { action: Some(action), .. }) => {
-            let message = Some(reject(arrival, receipt, String::new()));
+            let message = Some(reject(incoming, receipt, String::new()));
             EntryContent::Action { action, message }
         }
         Ok(decoded) if decoded.is_empty() => EntryContent::Nothing,
         Ok(Decoded { availability, measurements, faults, num_faults, .. }) => {
             let faulty = (num_faults > 0).then(|| {
                 reject(
-                    arrival,
+                    incoming,
                     receipt,
                     format!("{num_faults} of its values can't be used: {}", faults.join("; ")),
                 )
@@ -263,7 +264,7 @@ fn content(
                 is_home_assistants,
             })
         }
-        Err(reason) => EntryContent::Rejected(reject(arrival, receipt, reason)),
+        Err(reason) => EntryContent::Rejected(reject(incoming, receipt, reason)),
     }
 }
 
@@ -297,11 +298,11 @@ fn log_rejected(lines: &mut LineLimit, rejected: &Rejected) {
     }
 }
 
-fn reject(arrival: &IncomingMessage<'_>, receipt: Receipt, reason: String) -> Rejected {
+fn reject(incoming: &IncomingMessage<'_>, receipt: Receipt, reason: String) -> Rejected {
     Rejected {
-        topic: arrival.topic.to_owned(),
-        payload: arrival.payload[..KEPT_BYTES.min(arrival.payload.len())].to_vec(),
-        payload_bytes: arrival.payload_bytes,
+        topic: incoming.topic.to_owned(),
+        payload: incoming.payload[..KEPT_BYTES.min(incoming.payload.len())].to_vec(),
+        payload_bytes: incoming.payload_bytes,
         reason,
         received_at: receipt.at,
     }

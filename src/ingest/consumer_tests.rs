@@ -37,7 +37,7 @@ fn consumer(log: &Arc<Log>, after: Position) -> LogConsumer {
 }
 
 #[actix::test]
-async fn a_batch_is_sorted_in_order() {
+async fn entries_come_in_the_order_of_the_log() {
     let (_folder, log) = log(100);
     for payload in
         [r#"{"sensor_id":"A","temperature":1}"#, "online", r#"{"sensor_id":"B","temperature":2}"#]
@@ -56,7 +56,7 @@ async fn a_batch_is_sorted_in_order() {
 }
 
 #[actix::test]
-async fn a_large_message_that_is_no_reading_by_its_topic_is_not_rejected() {
+async fn a_large_message_on_an_ignored_or_description_topic_is_not_rejected() {
     let (_folder, log) = log(100);
     for topic in ["zigbee2mqtt/bridge/definitions", "camera/1", "zigbee2mqtt/lamp"] {
         log.accept_message(topic, &[b'x'; 101]);
@@ -71,7 +71,7 @@ async fn a_large_message_that_is_no_reading_by_its_topic_is_not_rejected() {
 }
 
 #[actix::test]
-async fn each_batch_goes_on_where_the_one_before_ended() {
+async fn each_poll_continues_after_the_one_before() {
     let (_folder, log) = log(100);
     let mut consumer = consumer(&log, 0);
     let mut values = Vec::new();
@@ -89,7 +89,7 @@ async fn each_batch_goes_on_where_the_one_before_ended() {
 }
 
 #[actix::test]
-async fn what_a_format_remembers_comes_with_its_record_and_a_panic_is_a_rejected_message() {
+async fn decoder_state_comes_with_its_record_and_a_panic_is_a_rejected_message() {
     let (_folder, log) = log(100);
     for payload in [b"a".as_slice(), b"panic", b"b"] {
         log.accept_message("count/a", payload);
@@ -103,7 +103,7 @@ async fn what_a_format_remembers_comes_with_its_record_and_a_panic_is_a_rejected
 }
 
 #[actix::test]
-async fn an_action_keeps_its_place_among_the_readings() {
+async fn an_action_keeps_its_position_among_the_readings() {
     let (_folder, log) = log(100);
     let mut consumer = consumer(&log, 0);
     let reading = br#"{"sensor_id":"T","temperature":1}"#;
@@ -121,7 +121,7 @@ async fn an_action_keeps_its_place_among_the_readings() {
 }
 
 #[actix::test]
-async fn one_who_waits_is_woken() {
+async fn an_append_wakes_a_waiting_consumer() {
     let (_folder, log) = log(100);
     let mut consumer = consumer(&log, 0);
     let waiting = actix_rt::spawn(async move { consumer.next().await });
@@ -131,7 +131,7 @@ async fn one_who_waits_is_woken() {
 }
 
 #[actix::test]
-async fn it_is_noted_which_series_home_assistant_knows() {
+async fn series_of_home_assistant_are_noted_as_its_own() {
     let text = "[broker]\n[[devices]]\npreset = \"homeassistant\"\n";
     let tables = config::parse(text, "test").unwrap().devices;
     let format = |prefix| OriginJson::new(Topics::new(prefix, ReadingTopic::Shared), Tz::UTC);

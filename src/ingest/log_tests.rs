@@ -34,22 +34,22 @@ impl Bench {
 }
 
 #[test]
-fn what_was_accepted_is_on_disk() {
+fn an_accepted_record_is_on_disk() {
     let bench = Bench::new(Durability::Process, LIMIT_BYTES);
     for number in 0..100 {
         bench.log.accept_message(TOPIC, format!("{number}").as_bytes());
         assert_eq!(bench.on_disk().len(), number + 1);
     }
     let records = bench.on_disk();
-    let Some((_, Body::Message(arrival))) = record::decode(&records[42].payload) else { panic!() };
-    assert_eq!((arrival.topic, arrival.payload), (TOPIC, &b"42"[..]));
+    let Some((_, Body::Message(message))) = record::decode(&records[42].payload) else { panic!() };
+    assert_eq!((message.topic, message.payload), (TOPIC, &b"42"[..]));
     assert_eq!((bench.log.last(), bench.log.uncommitted()), (100, 100));
     bench.cursors.evaluation.advance(60);
     assert_eq!(bench.log.uncommitted(), 40);
 }
 
 #[test]
-fn past_the_limit_nothing_gets_in_until_storage_gets_on_or_the_daemon_stops() {
+fn a_full_backlog_refuses_records_until_the_daemon_stops() {
     let bench = Bench::new(Durability::Process, 0);
     let callback = |text: &'static [u8]| {
         let log = bench.log.clone();
@@ -68,7 +68,7 @@ fn past_the_limit_nothing_gets_in_until_storage_gets_on_or_the_daemon_stops() {
 }
 
 #[test]
-fn a_disk_that_fails_stops_the_intake_until_it_is_mended() {
+fn a_failed_disk_stalls_the_intake_until_it_works_again() {
     let bench = Bench::new(Durability::Process, LIMIT_BYTES);
     let folder = bench.folder.path().join("journal");
     bench.log.accept_message(TOPIC, b"0");
@@ -90,14 +90,14 @@ fn a_disk_that_fails_stops_the_intake_until_it_is_mended() {
 }
 
 #[actix::test]
-async fn many_at_once_share_a_wait_for_the_device() {
+async fn concurrent_appends_share_a_sync() {
     let bench = Bench::new(Durability::Power, LIMIT_BYTES);
     let all = (0..200).map(|number| {
         let log = bench.log.clone();
         actix_rt::spawn(async move {
             let payload = format!("{number}");
-            let arrival = IncomingMessage::live(Ingress::Remote, TOPIC, payload.as_bytes(), 1);
-            log.accept_async(&arrival).await;
+            let message = IncomingMessage::live(Ingress::Remote, TOPIC, payload.as_bytes(), 1);
+            log.accept_async(&message).await;
         })
     });
     let all: Vec<_> = all.collect();
@@ -111,7 +111,7 @@ async fn many_at_once_share_a_wait_for_the_device() {
 }
 
 #[actix::test]
-async fn what_a_failed_sync_covered_is_not_taken_for_synced_by_a_later_one() {
+async fn a_later_sync_does_not_prove_an_earlier_one_that_failed() {
     let bench = Bench::new(Durability::Power, LIMIT_BYTES);
     let first = bench.log.try_append(b"a", |_| ()).unwrap();
     bench.log.sync.doubt(bench.log.lock().as_mut().unwrap());
@@ -121,7 +121,7 @@ async fn what_a_failed_sync_covered_is_not_taken_for_synced_by_a_later_one() {
 }
 
 #[test]
-fn nothing_is_deleted_before_the_database_was_looked_at_after_its_commit() {
+fn nothing_is_deleted_before_the_database_is_verified_after_its_commit() {
     for (verified, has_database_fault) in [(9, false), (10, true), (10, false)] {
         let bench = Bench::new(Durability::Process, LIMIT_BYTES);
         for _ in 0..10 {
@@ -137,7 +137,7 @@ fn nothing_is_deleted_before_the_database_was_looked_at_after_its_commit() {
 }
 
 #[test]
-fn a_database_that_is_not_at_its_path_stops_the_intake_until_it_is_back_or_the_daemon_stops() {
+fn a_missing_database_stalls_the_intake_until_it_is_back_or_the_daemon_stops() {
     let bench = Bench::new(Durability::Process, LIMIT_BYTES);
     bench.log.accept_message(TOPIC, b"0");
     for ends_by_stop in [false, true] {
@@ -167,7 +167,7 @@ fn a_database_that_is_not_at_its_path_stops_the_intake_until_it_is_back_or_the_d
 }
 
 #[test]
-fn the_next_start_takes_up_what_is_not_committed() {
+fn the_next_start_resumes_after_the_committed_records() {
     let bench = Bench::new(Durability::Process, LIMIT_BYTES);
     for _ in 0..10 {
         bench.log.accept_message(TOPIC, b"x");

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn without_such_a_table_all_are_shown() {
+    fn without_a_table_of_home_assistant_all_series_are_shown() {
         let origins = Origins::default();
         assert!(origins.may_show(&SensorId::new("T").unwrap(), &Quantity::temperature()));
     }

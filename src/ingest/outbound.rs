@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[actix::test]
-    async fn own_readings_are_found_among_records_of_others() {
+    async fn own_readings_are_selected_among_other_records() {
         let (_folder, log) = testing::log(100);
         let mut own = OutboundReader::new(log.clone());
         assert!(!own.has_more() && own.poll(10).is_empty());
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[actix::test]
-    async fn messages_that_are_forwarded_come_in_their_turn() {
+    async fn forwarded_messages_come_in_the_order_of_the_log() {
         let (_folder, log) = testing::log(100);
         let mut outbound = OutboundReader::new(log.clone());
         let forwarded = |topic, payload, is_retained| IncomingMessage {

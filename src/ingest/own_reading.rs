@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_is_the_one_above() {
+    fn the_layout_is_as_documented() {
         let mut expected = vec![0xFF; 8];
         expected.extend(123_456_789_u32.to_le_bytes());
         expected
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_prints_as_it_was_carried() {
+    fn a_value_keeps_its_notation() {
         for carried in ["38", "38.0", "38.2", "-0.0", "0", "1e300", "9007199254740992", "-5e-324"] {
             let number = serde_json::from_str(carried).unwrap();
             let before = reading(Value::from_json(&number).unwrap());
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_version_wrote_is_not_guessed_at() {
+    fn an_unknown_layout_is_not_read() {
         let good = written(&reading(Value::new(1.0).unwrap()));
         let mut longer = good.clone();
         longer.push(0);
@@ -118,7 +118,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(
+        fn a_written_value_is_read_back(
             seconds in -10_000_000_000_i64..10_000_000_000, nanoseconds in 0..1_000_000_000_u32,
             id in "[^\\p{Cc} ]{1,60}", location in ".{0,40}", unit in ".{0,8}",
             number: f64, integer in -9_007_199_254_740_992_i64..=9_007_199_254_740_992,
@@ -138,7 +138,7 @@ mod tests {
         }
 
         #[test]
-        fn rubbish_is_no_reason_to_fall(bytes: Vec<u8>) {
+        fn no_bytes_panic(bytes: Vec<u8>) {
             let _ = read(&bytes);
         }
     }

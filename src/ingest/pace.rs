@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_steady_stream_of_thousands_is_high_and_a_burst_is_not() {
+    fn a_steady_stream_of_thousands_is_a_high_rate_and_a_burst_is_not() {
         let start = Instant::now();
         let mut pace = Pace::new(start);
         let now = run(&mut pace, start, 100, 2);

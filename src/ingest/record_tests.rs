@@ -18,12 +18,12 @@ fn clocks(own: u64, embedded: u64, remote: u64) -> ListeningClocks {
 }
 
 #[test]
-fn a_message_lies_as_documented() {
-    let arrival = IncomingMessage {
+fn the_layout_of_a_message_is_as_documented() {
+    let incoming = IncomingMessage {
         is_replayed: true,
         ..IncomingMessage::live(Ingress::Remote, "a/b", b"xyz", 1)
     };
-    let record = message(&arrival, at(0x0102), &clocks(1, 2, 3), 100);
+    let record = message(&incoming, at(0x0102), &clocks(1, 2, 3), 100);
     assert_eq!(record[..10], [2, 1, 2, 1, 0, 0, 0, 0, 0, 0]);
     assert_eq!(record[10..18], [1, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!((record[18], record[26]), (2, 3));
@@ -43,13 +43,13 @@ fn a_record_of_version_1_is_a_live_message_without_clocks() {
 }
 
 #[test]
-fn of_a_payload_over_the_limit_the_beginning_is_kept() {
+fn a_payload_over_the_limit_is_truncated() {
     let payload = vec![b' '; 10_001];
-    let arrival = IncomingMessage::live(Ingress::Embedded, "t", &payload, 0);
+    let incoming = IncomingMessage::live(Ingress::Embedded, "t", &payload, 0);
     let kept = |limit| {
-        let record = message(&arrival, at(0), &ListeningClocks::default(), limit);
+        let record = message(&incoming, at(0), &ListeningClocks::default(), limit);
         match decode(&record) {
-            Some((_, Body::Message(arrival))) => (arrival.payload.len(), arrival.payload_bytes),
+            Some((_, Body::Message(incoming))) => (incoming.payload.len(), incoming.payload_bytes),
             other => panic!("{other:?}"),
         }
     };
@@ -97,15 +97,15 @@ fn each_other_kind_is_decoded_as_it_was_encoded() {
 }
 
 #[test]
-fn a_message_says_how_it_is_forwarded_unless_it_is_not_kept_whole() {
+fn a_message_keeps_its_forwarding_unless_it_is_truncated() {
     let live = IncomingMessage::live(Ingress::Embedded, "a/b", b"payload", 2);
     for forward in [None, Some(false), Some(true)] {
         let forward = forward.map(|is_retained| Forward { is_retained });
-        let arrival = IncomingMessage { forward, ..live };
-        let record = message(&arrival, at(9), &clocks(1, 2, 3), 7);
+        let incoming = IncomingMessage { forward, ..live };
+        let record = message(&incoming, at(9), &clocks(1, 2, 3), 7);
         assert_eq!(is_outbound(&record), forward.is_some());
-        assert_eq!(decode(&record).map(|it| it.1), Some(Body::Message(arrival)));
-        let too_large = IncomingMessage { payload: &[7; 2 * KEPT_BYTES], ..arrival };
+        assert_eq!(decode(&record).map(|it| it.1), Some(Body::Message(incoming)));
+        let too_large = IncomingMessage { payload: &[7; 2 * KEPT_BYTES], ..incoming };
         assert!(!is_outbound(&message(&too_large, at(9), &clocks(1, 2, 3), 7)));
     }
     assert!(!is_outbound(&[]) && !is_outbound(&[2, 1]));
@@ -119,11 +119,11 @@ proptest! {
         is_replayed: bool, qos in 0..3_u8,
     ) {
         let clocks = clocks(listened, listened / 2, listened / 3);
-        let arrival =
+        let incoming =
             IncomingMessage { is_replayed, ..IncomingMessage::live(Ingress::ALL[way], &topic, &payload, qos) };
-        let record = message(&arrival, at(micros), &clocks, 1000);
+        let record = message(&incoming, at(micros), &clocks, 1000);
         let receipt = Receipt { at: at(micros), clocks: Some(clocks) };
-        prop_assert_eq!(decode(&record), Some((receipt, Body::Message(arrival))));
+        prop_assert_eq!(decode(&record), Some((receipt, Body::Message(incoming))));
     }
 
     #[test]

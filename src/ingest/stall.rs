@@ -55,7 +55,7 @@ impl Stall {
         self.since.get_or_insert(now);
     }
 
-    /// Whether somebody waits to be let in. Whoever gave up waiting may be silent since.
+    /// Whether callers wait for the end of the stall: one was refused within the last [`RETRY_WINDOW`].
     pub fn has_waiting_callers(&self, now: Instant) -> bool {
         let waits = |at: Instant| now.saturating_duration_since(at) < RETRY_WINDOW;
         self.since.is_some() && self.refused_at.is_some_and(waits)

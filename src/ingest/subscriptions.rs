@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_learned_is_taken_from_then_on() {
+    fn a_learned_topic_is_taken_from_then_on() {
         let subscriptions = subscriptions(0);
         assert!(subscriptions.takes("count/a") && !subscriptions.takes("site/a/state"));
         let learned = ["count/+", "site/a/state", "x/+/y"].map(Filter::optional);

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_payload_is_cut_and_says_so() {
+    fn a_long_payload_is_marked_as_cut() {
         let traffic = Traffic::default();
         let long = format!("{}é and more", "x".repeat(255));
         traffic.count_in(message("t", long.as_bytes(), 0));
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_so_many_topics_and_the_quieter_half_makes_room() {
+    fn past_the_limit_the_quieter_half_of_the_topics_is_evicted() {
         let traffic = Traffic::default();
         let name = |number: usize| format!("t/{number}");
         for number in 0..MOST_TOPICS {

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_row_is_named_and_passed_over() {
+    fn an_invalid_row_is_reported_and_skipped() {
         let rows = rows(
             "timestamp,value\nyesterday,1\n2013-12-02 21:20:00,nan\nx\n2013-12-02 21:25:00,2\n",
         );

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn own_intervals_are_spread() {
+    fn sensors_with_an_interval_are_spread_evenly() {
         let second = Some(Duration::from_secs(1));
         let schedules = SensorSchedule::of_fleet(FLEET, &[(); 4].map(|()| sensor(second)));
         let offsets: Vec<_> = schedules.iter().map(|s| s.offset.as_millis()).collect();

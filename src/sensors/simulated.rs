@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn it_swings_around_the_mean_once_a_day() {
+    fn the_value_swings_around_the_mean_once_a_day() {
         let day = values(CALM, 1440);
         let mean = day.iter().sum::<f64>() / 1440.0;
         assert!((mean - 24.0).abs() < 0.5, "{mean}");

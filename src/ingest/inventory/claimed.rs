@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn sensors_have_their_rule_and_what_they_measure() {
+    fn sensors_have_their_rule_and_their_quantities() {
         let mut claimed = Claimed::new(["vigie", "site"].into_iter());
         claimed.note(0, "f", &Ok(brought(vec![reading("a", "humidity")])), at(0));
         claimed.note(1, "s", &Ok(brought(vec![reading("a", "temperature")])), at(1));

@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suffix_is_a_unit_where_it_can_be_nothing_else() {
+    fn a_suffix_is_a_unit_unless_it_is_ambiguous() {
         for (key, number, name, unit) in [
             ("batt_mv", 2890.0, "battery_voltage", "mV"),
             ("battMv", 2890.0, "battery_voltage", "mV"),

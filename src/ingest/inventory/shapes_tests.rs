@@ -33,7 +33,7 @@ fn ids_and_numbers_are_levels_that_differ() {
 }
 
 #[test]
-fn names_are_found_by_their_siblings() {
+fn shapes_that_differ_in_one_level_are_merged() {
     let mut shapes = TopicShapes::<()>::default();
     for name in ["attic", "cellar"] {
         shapes.note(&format!("site/{name}/state"), br#"{"t":1,"h":2}"#, at(0));
@@ -43,7 +43,7 @@ fn names_are_found_by_their_siblings() {
         shapes.note(&format!("site/{name}/state"), br#"{"t":3,"h":4}"#, at(1));
     }
     assert_eq!(shown(&shapes), [("site/+/state".to_owned(), 6)]);
-    // Another payload is another thing, and quantities are no names.
+    // A payload of another structure is not merged, and quantities are no names.
     shapes.note("site/door/state", b"open", at(2));
     assert_eq!(shown(&shapes)[0], ("site/+/state".to_owned(), 7));
     for quantity in ["temperature", "humidity", "pressure", "co2"] {
@@ -53,7 +53,7 @@ fn names_are_found_by_their_siblings() {
 }
 
 #[test]
-fn a_shape_has_its_last_example_and_its_times() {
+fn a_shape_has_its_last_message_and_its_times() {
     let mut shapes = TopicShapes::<()>::default();
     shapes.note("a/1", br#"{"x":1}"#, at(0));
     shapes.note("a/2", br#"{"x":2}"#, at(0));
@@ -62,7 +62,7 @@ fn a_shape_has_its_last_example_and_its_times() {
     assert_eq!((shape.first_seen, shape.last_seen, shape.count), (at(0), at(5), 3));
     assert_eq!((shape.topic.as_str(), &*shape.payload), ("a/3", &br#"{"y":3}"#[..]));
     assert_eq!(shape.structure.keys(), ["y"]);
-    // Within a second the payload is kept, and looked into when it is asked for.
+    // Within a second the payload is only kept; `refresh` parses it.
     shapes.note("a/5", br#"{"z":5}"#, at(5));
     let [shape] = shapes.sorted()[..] else { panic!() };
     assert_eq!((shape.topic.as_str(), &*shape.payload), ("a/5", &br#"{"z":5}"#[..]));
@@ -82,7 +82,7 @@ fn a_shape_has_its_last_example_and_its_times() {
 }
 
 #[test]
-fn the_least_seen_makes_room() {
+fn the_shape_with_the_fewest_messages_is_evicted() {
     let mut shapes = TopicShapes::<()>::default();
     let name = |number: usize| -> String {
         let letter =
@@ -101,7 +101,7 @@ fn the_least_seen_makes_room() {
     shapes.note("quite/new", b"1", at(1));
     assert_eq!((shapes.sorted().len(), shapes.num_unlisted()), (MOST_SHAPES, 1));
     assert!(shown(&shapes).iter().all(|(text, _)| *text != name(0)));
-    // One a second makes room for another.
+    // One shape a second is evicted.
     shapes.note("quite/other", b"1", at(1));
     assert_eq!((shapes.sorted().len(), shapes.num_unlisted()), (MOST_SHAPES, 2));
     assert!(shown(&shapes).iter().any(|(text, _)| text == "quite/new"));

@@ -118,14 +118,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(position: u64, payload in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn a_written_value_is_read_back(position: u64, payload in prop::collection::vec(any::<u8>(), 0..300)) {
             let bytes = framed(position, &payload);
             let frame = Frame { position, payload: &payload };
             prop_assert_eq!(read(&bytes), Found::Frame(frame, bytes.len()));
         }
 
         #[test]
-        fn what_is_cut_short_is_torn(payload in prop::collection::vec(any::<u8>(), 0..300), share in 0.0..1.0_f64) {
+        fn a_truncated_frame_is_torn(payload in prop::collection::vec(any::<u8>(), 0..300), share in 0.0..1.0_f64) {
             let bytes = framed(7, &payload);
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
             let cut = 1 + ((bytes.len() - 2) as f64 * share) as usize;

@@ -52,7 +52,7 @@ fn read_through(reader: &mut Reader, at_most: usize, through: Position) -> Vec<R
 }
 
 #[test]
-fn what_is_appended_is_read_in_order_across_segments_and_restarts() {
+fn records_are_read_in_order_across_segments_and_restarts() {
     let folder = tempfile::tempdir().unwrap();
     let (mut journal, recovery) = open(folder.path(), 0);
     assert_eq!(recovery, Recovery::default());
@@ -82,7 +82,7 @@ fn a_reader_follows_the_writer() {
 }
 
 #[test]
-fn what_is_done_with_is_deleted_by_whole_segments() {
+fn done_records_are_deleted_by_whole_segments() {
     let folder = tempfile::tempdir().unwrap();
     let (mut journal, _) = open(folder.path(), 0);
     append(&mut journal, 23);
@@ -103,7 +103,7 @@ fn positions_go_on_when_everything_was_deleted() {
     let (journal, _) = open(folder.path(), 23);
     assert_eq!((journal.last(), journal.num_segments()), (23, 1));
     drop(journal);
-    // Even if the files were: the database knows.
+    // The database has the position, even if all files are gone.
     fs::remove_dir_all(folder.path()).unwrap();
     let (mut journal, recovery) = open(folder.path(), 23);
     assert_eq!(recovery, Recovery::default());
@@ -188,9 +188,9 @@ fn a_flipped_byte_and_a_missing_segment_cost_what_they_cover() {
     assert_eq!(read_all(folder.path(), 0), records(expected));
 }
 
-/// Half a record was written and taken back while a reader was at it.
+/// A failed append writes and truncates half a record while a reader is at the end.
 #[test]
-fn a_reader_that_saw_half_a_record_sees_what_came_instead() {
+fn a_reader_of_half_a_record_reads_the_record_that_replaces_it() {
     let folder = tempfile::tempdir().unwrap();
     let (mut journal, _) = Journal::open(folder.path(), 0).unwrap();
     let mut reader = Reader::new(folder.path(), 0);
@@ -207,9 +207,9 @@ fn a_reader_that_saw_half_a_record_sees_what_came_instead() {
     assert_eq!(read_through(&mut reader, 9, 5), records(4..=5));
 }
 
-/// And so in a segment that holds nothing else.
+/// The same in a segment without a complete record.
 #[test]
-fn a_reader_that_saw_a_segment_begun_twice_sees_its_records() {
+fn a_reader_of_a_cleared_segment_reads_its_new_records() {
     let folder = tempfile::tempdir().unwrap();
     let (mut journal, _) = Journal::open(folder.path(), 0).unwrap();
     let mut reader = Reader::new(folder.path(), 0);
@@ -233,7 +233,7 @@ fn a_second_writer_is_refused() {
 }
 
 #[test]
-fn closed_with_everything_done_it_leaves_no_segment() {
+fn a_journal_closed_with_everything_done_leaves_no_segment() {
     let folder = tempfile::tempdir().unwrap();
     let (mut journal, _) = open(folder.path(), 0);
     append(&mut journal, 23);
@@ -251,8 +251,8 @@ fn journal_path(journal: &Journal) -> PathBuf {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Damages one byte of any segment: the reader loses the record it was in, and no other, even
-    /// where the damage makes a record look longer than its segment.
+    /// One flipped byte in any segment costs the record that contains it, even if it makes a record look longer than its
+    /// segment.
     #[test]
     fn a_reader_passes_over_one_damaged_record(count in 6..40_u64, at: prop::sample::Index, flip in 1..=255_u8) {
         let folder = tempfile::tempdir().unwrap();
@@ -293,7 +293,7 @@ proptest! {
         prop_assert_eq!(seen, sizes);
     }
 
-    /// Cuts the last segment anywhere: what was whole before the cut comes back, nothing else.
+    /// After a cut anywhere in the last segment, the complete records before the cut are recovered.
     #[test]
     fn any_cut_keeps_everything_before_it(count in 1..40_u64, at: prop::sample::Index) {
         let folder = tempfile::tempdir().unwrap();

@@ -48,8 +48,8 @@ impl Log {
     pub(crate) fn contents(&self) -> Vec<(String, usize)> {
         let records = Reader::new(self.folder(), 0).read(10_000).unwrap();
         let messages = records.iter().filter_map(|it| match record::decode(&it.payload) {
-            Some((_, Body::Message(arrival))) => {
-                Some((arrival.topic.to_owned(), arrival.payload_bytes))
+            Some((_, Body::Message(message))) => {
+                Some((message.topic.to_owned(), message.payload_bytes))
             }
             _ => None,
         });

@@ -5,7 +5,7 @@ use crate::config;
 use crate::ingest::formats::{self, Decoders, Message};
 use crate::ingest::inventory::TopicShapes;
 
-/// The proposals for messages, each once, those with a number that is read first.
+/// Proposals for messages, without repetitions.
 fn proposals(messages: &[(&str, &str)]) -> Vec<Proposal> {
     let at = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
     let mut shapes = TopicShapes::<()>::default();
@@ -24,7 +24,7 @@ fn config(messages: &[(&str, &str)]) -> String {
     proposal.config.unwrap_or_else(|| panic!("{:?}", proposal.note))
 }
 
-/// The readings that lines make of a message: `sensor quantity value unit`.
+/// Readings that a table decodes from a message: `sensor quantity value unit`.
 #[track_caller]
 fn readings(lines: &str, topic: &str, payload: &str) -> Vec<String> {
     let config = config::parse(&format!("[broker]\n{lines}"), "c.toml");
@@ -44,7 +44,7 @@ fn readings(lines: &str, topic: &str, payload: &str) -> Vec<String> {
 }
 
 #[test]
-fn families_are_known_by_their_topics() {
+fn families_are_recognised_by_their_topics() {
     for (topic, payload, expected) in [
         ("zigbee2mqtt/bridge/state", "{\"state\":\"online\"}", "zigbee2mqtt"),
         ("zigbee2mqtt/porch", "{\"contact\":true}", "zigbee2mqtt"),
@@ -71,7 +71,7 @@ fn families_are_known_by_their_topics() {
 }
 
 #[test]
-fn a_base_of_its_own_is_told() {
+fn a_changed_base_is_proposed() {
     for (topic, payload, expected) in [
         ("hall/zb/bridge/info", "{\"version\":\"2\"}", "zigbee2mqtt\"\nbase = \"hall/zb"),
         ("plant/ble/hall/BTtoMQTT/A4C138112233", "{}", "theengs\"\nbase = \"plant/ble"),
@@ -112,7 +112,7 @@ fn a_base_of_its_own_is_told() {
 }
 
 #[test]
-fn what_is_not_read_yet_gets_a_note() {
+fn an_unsupported_family_gets_a_note() {
     let [proposal] = proposals(&[("spBv1.0/plant/DDATA/edge/press", "x")]).try_into().unwrap();
     assert_eq!(proposal.config, None);
     assert_eq!(proposal.note.as_deref(), Some("Sparkplug B, which is not read yet"));
@@ -132,7 +132,7 @@ fn an_object_is_mapped_by_its_keys() {
 }
 
 #[test]
-fn what_differs_names_the_sensor() {
+fn variable_levels_name_the_sensor() {
     let payload = r#"{"in":{"temp":"21.5"},"out":{"temp":3},"a/b":7,"uptime":9}"#;
     for (topic, sensor) in [
         ("plant/hall-2/node-7/data", "hall-2/node-7"),
@@ -209,7 +209,7 @@ fn a_number_is_mapped_by_its_topic() {
 }
 
 #[test]
-fn nothing_is_guessed_where_nothing_can_be_read() {
+fn a_payload_without_a_value_gets_a_note() {
     for (topic, payload) in [
         ("door/front", "ajar"),
         ("meter/7/power", "ON"),
@@ -249,18 +249,18 @@ fn a_list_of_a_gateway_has_a_sensor_for_each_element() {
 }
 
 #[test]
-fn elements_are_told_apart_below_their_gateway() {
+fn elements_are_distinguished_below_their_gateway() {
     for (topic, payload, expected) in [
         // The level is not in the payload; another key has the name of a level.
         ("net/7/report", r#"{"l":[{"id":1,"t":2}]}"#, "7/1 temperature 2 °C"),
         ("net/7/report", r#"{"id":"7","l":[{"id":1,"t":2}]}"#, "7/1 temperature 2 °C"),
         ("net/7/a/8", r#"{"hub":8,"l":[{"id":1,"t":2}]}"#, "7/8/1 temperature 2 °C"),
-        // No level differs: the payload may say the gateway.
+        // No variable level: the payload may name the gateway.
         ("net/report", r#"{"gw":"g","l":[{"id":1,"t":2}]}"#, "g/1 temperature 2 °C"),
         ("net/report", r#"{"l":[{"id":1,"t":2}]}"#, "1 temperature 2 °C"),
         ("net/7/report", r#"{"l":[{"mac":"aa","t":2}]}"#, "aa temperature 2 °C"),
         ("net/7/report", r#"{"l":[{"dev":{"id":"x"},"a.b":{"t":2}}]}"#, "7/x temperature 2 °C"),
-        // One sensor, by its times.
+        // One sensor, whose elements differ in their times.
         ("net/7", r#"[{"ts":1759999990,"t":2},{"ts":1759999991,"t":2}]"#, "7 temperature 2 °C"),
     ] {
         let lines = config(&[(topic, payload)]);
