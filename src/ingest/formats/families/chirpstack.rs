@@ -1,12 +1,12 @@
-//! ChirpStack 4 and 3, and gateways that speak its language (Milesight).
+//! ChirpStack 4 and 3, and gateways with the same format (Milesight).
 //!
-//! * **Topics**: `application/<id>/device/<devEui>/event/<up|status|…>`, of older versions `…/<devEui>/rx`. `base`
-//!   stands for `application`; `topic` is that of a gateway with its own network server.
+//! * **Topics**: `application/<id>/device/<devEui>/event/<up|status|…>`, in older versions `…/<devEui>/rx`. `base`
+//!   replaces `application`; `topic` is that of a gateway with its own network server.
 //! * **Value**: `object`, which the codec of the device profile made; in version 3's protobuf JSON `objectJSON`, a text.
 //!   `status` brings battery and link margin.
 //! * **Unit**: the codec's ([`lorawan`]).
 //! * **Time**: `time`, `publishedAt`, or `rxInfo[].time`, the gateway's.
-//! * **Id**: the device's EUI in small hexadecimal digits, as in the topic; in the payload it may be base64.
+//! * **Id**: the device's EUI in lower-case hexadecimal digits, as in the topic; in the payload it may be base64.
 //! * **Availability**: none; LoRaWAN devices sleep.
 //! * **Traps**: without a codec there are only bytes; version 4 can be set to protobuf, which is refused.
 //!
@@ -35,7 +35,7 @@ pub struct ChirpStack {
 enum Topics {
     /// First level of ChirpStack's own, with a slash at its end.
     Own(String),
-    /// A gateway's.
+    /// A gateway's own topic.
     Custom(Pattern),
 }
 
@@ -48,7 +48,7 @@ enum Event {
 }
 
 impl ChirpStack {
-    /// The table's `topic`, or those of ChirpStack below its `base`.
+    /// Topic from the table's `topic`, or ChirpStack's below its `base`.
     ///
     /// # Errors
     /// If the topic is no pattern, or both are given.
@@ -64,7 +64,7 @@ impl ChirpStack {
         Ok(Self { key: table_topics::key("chirpstack", table), topics, zone })
     }
 
-    /// Device and event of a topic of the table; the event is `None` where the payload alone says it.
+    /// Device and event of a topic; the event is `None` if only the payload has it.
     fn parts<'a>(&'a self, topic: &'a str) -> Option<(Option<&'a str>, Option<Event>)> {
         match &self.topics {
             Topics::Own(base) => {
@@ -94,7 +94,7 @@ fn own_parts(rest: &str) -> Option<(&str, Event)> {
     Some((device, event))
 }
 
-/// The kind of a message whose topic doesn't say it.
+/// Kind of a message whose topic doesn't state it.
 fn event_of(fields: &Map<String, Json>) -> Event {
     let has = |keys: &[&str]| keys.iter().any(|key| fields.contains_key(*key));
     if has(&["object", "objectJSON", "data"]) {
@@ -204,7 +204,7 @@ fn time(
     first.map_or(Ok(None), |time| times.read(time))
 }
 
-/// What the codec made of a frame; `None` without a codec.
+/// Decoded object of a frame; `None` without a codec.
 fn object(fields: &Map<String, Json>) -> Result<Option<Map<String, Json>>, String> {
     match (fields.get("object"), fields.get("objectJSON")) {
         (Some(Json::Object(object)), _) => Ok(Some(object.clone())),

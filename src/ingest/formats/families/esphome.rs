@@ -3,14 +3,14 @@
 //! * **Topics** `<prefix>/<component>/<object id>/state`. The prefix is the user's (`topic_prefix`) and may have slashes.
 //!   Components that are decoded: `sensor`, `binary_sensor`, `switch`, and the current temperature and humidity of
 //!   `climate`.
-//! * **Value** a number, `ON` or `OFF`; `nan`, `NA` and nothing mean that there is none.
-//! * **Unit** none in the message: that of the quantity, where the value may be in it.
+//! * **Value** a number, `ON` or `OFF`; `nan`, `NA` and an empty payload are no value.
+//! * **Unit** none in the message: the default of the quantity, if the value is plausible in it.
 //! * **Time** of receipt.
 //! * **Id** `<prefix>/<object id>`. An object id that is, or ends in, the name of a quantity gives the quantity:
 //!   `bench_humidity` is the humidity of `<prefix>/bench`; any other sensor has the quantity `value`.
 //! * **Availability** `<prefix>/status`, `online` or `offline`: birth and will.
-//! * **Traps** States are retained by default, so the first one after a subscription may be old. Settings (`number`,
-//!   `select`, targets), texts, `/command` and the device's log on `/debug` are no readings.
+//! * **Traps** States are retained by default, so the first one after a subscription may be old. Settings
+//!   (`number`, `select`, targets), texts, `/command` and the device's log on `/debug` are no readings.
 //! * **Source** the documentation of `ESPHome`'s component `mqtt`.
 
 use std::borrow::Cow;
@@ -25,7 +25,7 @@ use crate::ingest::formats::{Claim, Decoded, Filter, Format, Message, StateChang
 /// Levels of a prefix that the filters reach, below the base or without one.
 const MOST_PREFIX_LEVELS: usize = 3;
 
-/// Names of quantities that an object id may be, or end in.
+/// Names of quantities that an object id may equal or end in.
 const QUANTITIES: [&str; 22] = [
     "apparent_power",
     "battery",
@@ -51,20 +51,20 @@ const QUANTITIES: [&str; 22] = [
     "voltage",
 ];
 
-/// Aliases that mean something else where they end a longer object id: a `scale_factor` is no power factor.
+/// Aliases with another meaning at the end of a longer object id: a `scale_factor` is no power factor.
 const AMBIGUOUS_ENDS: [&str; 2] = ["factor", "level"];
 
 /// A table of `ESPHome` devices.
 #[derive(Debug, Clone)]
 pub struct Esphome {
-    /// First levels of all prefixes, or a whole one; `None` for any prefix.
+    /// First levels of all prefixes, or a whole prefix; `None` for any prefix.
     base: Option<String>,
 }
 
-/// What a topic is about. Names are as the topic has them.
+/// Subject of a topic, with names as in the topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subject<'a> {
-    /// Whether the device is there.
+    /// Availability of the device.
     Status { prefix: &'a str },
     /// A measured number.
     Sensor { prefix: &'a str, object: &'a str },
@@ -104,7 +104,7 @@ impl<'a> Subject<'a> {
         (!subject.prefix().is_empty()).then_some(subject)
     }
 
-    /// A topic without its last level, `state`.
+    /// Topic without its last level, `state`.
     fn of_state(path: &'a str) -> Option<Self> {
         let (path, name) = path.rsplit_once('/')?;
         let (prefix, component) = path.rsplit_once('/')?;
@@ -173,7 +173,7 @@ impl Format for Esphome {
         match subject {
             Subject::Status { prefix } => match availability::word(text) {
                 Ok(presence) => builder.availability(prefix, presence),
-                // Others use such topics too.
+                // Other programs use such topics too.
                 Err(_) => return Ok(Decoded::ignored("neither `online` nor `offline`")),
             },
             Subject::Sensor { prefix, object } => {
@@ -228,8 +228,8 @@ fn named(prefix: &str, object: &str) -> (String, Cow<'static, str>) {
     (sensor, quantity.into())
 }
 
-/// An object id without the number that counts probes, and the number with its `_`. The number of a quantity's own name
-/// stays: `pm_2_5`.
+/// Object id without its probe number, and the number with its `_`. The number of a quantity's own name stays:
+/// `pm_2_5`.
 fn without_number(object: &str) -> (&str, &str) {
     let numbered = object.rsplit_once('_').filter(|(_, number)| {
         !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
@@ -240,7 +240,7 @@ fn without_number(object: &str) -> (&str, &str) {
     }
 }
 
-/// The longest end of an object id that is the name of a quantity, and what stands before it.
+/// Longest end of an object id that names a quantity, and the part before it.
 fn quantity_at_end(object: &str) -> Option<(&str, String)> {
     let later_starts = object.match_indices('_').map(|(at, _)| at + 1);
     let mut starts = std::iter::once(0).chain(later_starts);

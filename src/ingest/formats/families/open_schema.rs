@@ -1,5 +1,5 @@
-//! Values under keys that the maker of a device chose: numbers, texts of numbers with and without a unit, switch
-//! positions, and the names and words that stand beside them.
+//! Values under keys chosen by a device's maker: numbers, numeric texts with and without a unit, switch positions,
+//! and the names and words beside them.
 //!
 //! Always: a text under the name of a measured quantity is a value or a fault. Never: a reading of a serial number.
 
@@ -9,7 +9,7 @@ use crate::domain::Value;
 use crate::ingest::formats::kit::values::{self, Read};
 use crate::ingest::formats::kit::{Builder, Stamp, units};
 
-/// Quantities whose value can only be a number: `true` and words are faults of them.
+/// Quantities that are always numbers: `true` and words are faults.
 const MEASURED: [&str; 15] = [
     "temperature",
     "humidity",
@@ -32,11 +32,11 @@ const MEASURED: [&str; 15] = [
 const MORE_UNITS: [&str; 12] =
     ["cm", "km", "kg", "g", "°", "mS/cm", "uS/cm", "µS/cm", "dS/m", "MPa", "Ah", "MWh"];
 
-/// Last words of keys whose value names something.
+/// Last words of keys whose value is a name.
 const NAMING: [&str; 11] =
     ["id", "sn", "eui", "mac", "imei", "imsi", "iccid", "uuid", "serial", "version", "number"];
 
-/// Words of switches and contacts, and whether they stand for 1.
+/// Words for switch and contact positions, and whether they stand for 1.
 const POSITIONS: [(&str, bool); 8] = [
     ("on", true),
     ("off", false),
@@ -48,8 +48,8 @@ const POSITIONS: [(&str, bool); 8] = [
     ("no", false),
 ];
 
-/// Adds a value under a canonical quantity. `unit` is known of the key; empty where it is not. Texts that are neither
-/// numbers nor positions, lists and objects add nothing, unless the quantity is a measured one.
+/// Adds a value under a canonical quantity. `unit` is known from the key; empty if unknown. Texts that are neither
+/// numbers nor positions, lists and objects add nothing, unless the quantity is always a number.
 pub fn add(
     builder: &mut Builder,
     sensor: &str,
@@ -119,13 +119,13 @@ fn add_text(
     }
 }
 
-/// A number and a unit that is known.
+/// Number with a known unit.
 fn with_unit(text: &str) -> Option<(Value, &str)> {
     let (value, unit) = values::number_with_unit(text)?;
     (units::is_known(unit) || MORE_UNITS.contains(&unit)).then_some((value, unit))
 }
 
-/// Whether a switch or contact is on or open; `None` for other words.
+/// True if a switch or contact is on or open; `None` for other words.
 #[must_use]
 pub fn position(text: &str) -> Option<bool> {
     let known = POSITIONS.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));

@@ -1,12 +1,13 @@
 //! The Things Stack 3 (The Things Network, The Things Industries).
 //!
-//! * **Topics**: `v3/<application>[@<tenant>]/devices/<device>/up`; `base` stands for `v3`. Joins, downlinks, locations
-//!   and services are no readings.
-//! * **Value**: `uplink_message.normalized_payload`, a list of measurements of a fixed schema, where there is one; else
-//!   `decoded_payload`, as the payload formatter made it ([`lorawan`]).
+//! * **Topics**: `v3/<application>[@<tenant>]/devices/<device>/up`; `base` replaces `v3`. Joins, downlinks,
+//!   locations and services are no readings.
+//! * **Value**: `uplink_message.normalized_payload`, a list of measurements of a fixed schema, if present; else
+//!   `decoded_payload` of the payload formatter ([`lorawan`]).
 //! * **Unit**: of the schema; the formatter's in its keys, or none.
 //! * **Time**: `uplink_message.received_at` (nanoseconds); a normalized measurement may have its own `time`.
-//! * **Id**: `<application>/<device>`, then the path: `<application>/<device>/soil`. What is of the air is the device's.
+//! * **Id**: `<application>/<device>`, then the path: `<application>/<device>/soil`. Values of the air belong to
+//!   the device itself.
 //! * **Availability**: none; LoRaWAN devices sleep.
 //! * **Traps**: without a formatter there are only bytes; `simulated` frames are a test from the console; the time of
 //!   the gateway may be missing or wrong.
@@ -108,7 +109,7 @@ impl Format for TheThingsStack {
     }
 }
 
-/// Adds the values of a frame; false where nothing but its bytes is there.
+/// Adds the values of a frame; false if it has only bytes.
 fn add_uplink(
     builder: &mut Builder,
     device: &str,

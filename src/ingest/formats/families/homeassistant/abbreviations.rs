@@ -1,8 +1,8 @@
-//! Abbreviations of keys in discovery configs: those of entities, of their device and of their origin.
+//! Abbreviated keys in discovery configs: of entities, devices and origins.
 
 use serde_json::{Map, Value as Json};
 
-/// A config's keys, or those of a part of it.
+/// Keys of a config, or of a part of it.
 pub type Keys = Map<String, Json>;
 
 /// Replaces the abbreviated keys of an entity's config, of a device's config or of an item of an availability list.
@@ -20,7 +20,7 @@ pub fn expand_origin(origin: &mut Keys) {
     expand_by(&ORIGIN, origin);
 }
 
-/// An abbreviated key replaces the long one where both are there.
+/// An abbreviated key overrides the long one.
 fn expand_by(table: &[(&str, &str)], keys: &mut Keys) {
     let long = |key: &str| {
         let found = table.binary_search_by_key(&key, |(short, _)| short);

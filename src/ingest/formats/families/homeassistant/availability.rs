@@ -1,4 +1,4 @@
-//! Where an entity's availability comes from, and what follows from several sources.
+//! Sources of an entity's availability, and their combination.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
@@ -19,10 +19,10 @@ pub struct SourceSpec {
     /// Template of the payload; `None` for the payload itself.
     #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
     pub template: Option<Box<str>>,
-    /// Payload that means available.
+    /// Payload for available.
     #[serde(rename = "y")]
     pub available: Box<str>,
-    /// Payload that means unavailable.
+    /// Payload for unavailable.
     #[serde(rename = "n")]
     pub unavailable: Box<str>,
 }
@@ -35,13 +35,13 @@ pub enum Mode {
     All,
     /// Available while one is.
     Any,
-    /// As the last message of any of them said.
+    /// The last message of any source decides.
     #[default]
     Latest,
 }
 
 impl Mode {
-    /// Presence that follows from the states of sources. Those without a message so far are left out.
+    /// Availability that follows from the states of sources. Those without a message so far are ignored.
     #[must_use]
     pub fn presence(self, states: impl Iterator<Item = bool>) -> Option<Presence> {
         let states: Vec<bool> = states.collect();
@@ -55,16 +55,16 @@ impl Mode {
     }
 }
 
-/// A source with its template, shared by all entities that have it.
+/// A source with its template, shared by its entities.
 #[derive(Debug)]
 pub struct Source {
-    /// As a config has it.
+    /// Its description in the config.
     pub spec: SourceSpec,
     template: Option<Arc<Template>>,
 }
 
 impl Source {
-    /// A source with its template compiled; `None` where that can't be.
+    /// Compiles a source's template; `None` if invalid.
     pub fn new(spec: &SourceSpec, templates: &mut Templates) -> Option<Self> {
         let template = match &spec.template {
             Some(source) => Some(templates.take(source)?),
@@ -73,7 +73,7 @@ impl Source {
         Some(Self { spec: spec.clone(), template })
     }
 
-    /// Whether a payload means available; `None` where it is neither of the two payloads.
+    /// True for available; `None` if the payload is neither of the two.
     pub fn state(&self, payload: &Payload<'_>) -> Option<bool> {
         match &self.template {
             None => self.meaning(payload.text()),
@@ -89,7 +89,7 @@ impl Source {
         }
     }
 
-    /// Tells the sources of one topic apart in what is stored.
+    /// Hash that distinguishes the sources of one topic in stored state.
     fn fingerprint(&self) -> u64 {
         let mut hasher = Fnv1a::default();
         self.spec.hash(&mut hasher);
@@ -134,7 +134,7 @@ impl SourceStates {
         Some(serde_json::to_vec(&after).unwrap_or_default())
     }
 
-    /// Takes in what is remembered of a topic.
+    /// Applies a state change of a topic.
     pub fn remember(&mut self, topic: &str, value: Option<&[u8]>) {
         let states = value.and_then(|value| serde_json::from_slice(value).ok());
         match states {

@@ -1,4 +1,4 @@
-//! Discovery configs: what an entity is, where its values come from, and how they are read.
+//! Discovery configs: the kind of an entity, the sources of its values, and their decoding.
 
 mod sources;
 
@@ -13,12 +13,12 @@ use crate::ingest::formats::kit::{json, names};
 
 /// Bytes of a config of one entity.
 const MOST_ENTITY_BYTES: usize = 64 << 10;
-/// Bytes of a config of a device with all of its entities.
+/// Limit of a device's config with all of its entities, in bytes.
 const MOST_DEVICE_BYTES: usize = 4 << 20;
 /// Entities of one device.
 const MOST_COMPONENTS: usize = 4_096;
 
-/// Options of a device's config that hold for each entity which has none of its own.
+/// Options of a device's config that apply to entities without their own.
 const SHARED: [&str; 6] = [
     "availability_mode",
     "availability_template",
@@ -31,13 +31,13 @@ const SHARED: [&str; 6] = [
 /// Further options of a device's config that hold for each entity.
 const SHARED_AND_REPLACED: [&str; 4] = ["availability", "availability_topic", "device", "~"];
 
-/// Bytes of what the entities of a device share, over all of them: each has a copy.
+/// Limit of a device's shared options over all of its entities, in bytes: each has a copy.
 const MOST_SHARED_BYTES: usize = 16 << 20;
 
 /// Classes whose state is a word or a date.
 const NOT_MEASURED: [&str; 3] = ["date", "enum", "timestamp"];
 
-/// What is remembered of an entity.
+/// Stored description of an entity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     /// Id of the sensor.
@@ -46,7 +46,7 @@ pub struct Spec {
     /// Quantity.
     #[serde(rename = "q")]
     pub quantity: Box<str>,
-    /// Unit as it was published; empty for none.
+    /// Unit as published; empty for none.
     #[serde(rename = "u", default, skip_serializing_if = "str::is_empty")]
     pub unit: Box<str>,
     /// Area that the config suggests; empty for none.
@@ -61,7 +61,7 @@ pub struct Spec {
     /// Template of the state; `None` for the payload itself.
     #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
     pub template: Option<Box<str>>,
-    /// What a state is.
+    /// Kind of its states.
     #[serde(rename = "k")]
     pub kind: Kind,
     /// Sources of availability.
@@ -78,7 +78,7 @@ pub struct Spec {
     pub encoding: Encoding,
 }
 
-/// What a state is.
+/// Kind of an entity's states.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -88,9 +88,9 @@ pub enum Kind {
     Any,
     /// One of two payloads.
     Flag {
-        /// Payload that means true.
+        /// Payload for true.
         on: Box<str>,
-        /// Payload that means false.
+        /// Payload for false.
         off: Box<str>,
     },
 }
@@ -115,14 +115,14 @@ pub struct Announced {
     pub remarks: Vec<String>,
     /// Entities that can't be used, each with the reason.
     pub faults: Vec<String>,
-    /// Whether the entities live on, in another config that is about to come.
+    /// Whether the entities are about to move to another config.
     pub is_moving: bool,
 }
 
 /// Reads a config. An empty payload, which deletes it, has no entities.
 ///
 /// # Errors
-/// If it is too large, not UTF-8, not a JSON object, or has no entity where one must be.
+/// If it is too large, not UTF-8, not a JSON object, or lacks a required entity.
 pub fn read(place: Place<'_>, payload: &[u8]) -> Result<Announced, String> {
     let is_device = place.component == "device";
     let most = if is_device { MOST_DEVICE_BYTES } else { MOST_ENTITY_BYTES };
@@ -188,7 +188,7 @@ fn read_device(place: Place<'_>, mut config: Keys) -> Result<Announced, String> 
     Ok(announced)
 }
 
-/// Gives an entity the options of its device.
+/// Adds the options of its device to an entity.
 fn share(device: &Keys, entity: &mut Keys) {
     let has_sources =
         entity.contains_key("availability") || entity.contains_key("availability_topic");
@@ -200,7 +200,7 @@ fn share(device: &Keys, entity: &mut Keys) {
     }
 }
 
-/// An entity that is read, or the reason why its states are no readings.
+/// A usable entity, or the reason why its states are no readings.
 type Read = Result<Spec, String>;
 
 impl Announced {
@@ -219,7 +219,7 @@ impl Announced {
 /// Reads the config of one entity.
 ///
 /// # Errors
-/// If it can't be one: no state topic, an option of another type.
+/// If it is invalid: no state topic, an option of another type.
 fn read_entity(component: &str, own_id: &str, config: &mut Keys) -> Result<Read, String> {
     expand_base(config);
     let sensor = text(config, "unique_id")?.unwrap_or_else(|| own_id.to_owned());
@@ -283,7 +283,7 @@ fn replace_base(topic: &mut Json, base: &str) {
     }
 }
 
-/// An option as text, as Python writes it; `None` where it is not there, `null` or empty.
+/// An option as text, in Python's form; `None` if absent, `null` or empty.
 fn text(config: &Keys, key: &str) -> Result<Option<String>, String> {
     match config.get(key) {
         None | Some(Json::Null) => Ok(None),
@@ -295,7 +295,7 @@ fn text(config: &Keys, key: &str) -> Result<Option<String>, String> {
     }
 }
 
-/// By the class; else the first name of the entity that has letters.
+/// Quantity by the class; else the first name of the entity that has letters.
 fn quantity(config: &Keys, class: Option<&str>, own_id: &str) -> Result<String, String> {
     let last_level = own_id.rsplit('/').next().map(str::to_owned);
     let entity_id = text(config, "default_entity_id")?.or(text(config, "object_id")?);
@@ -322,9 +322,9 @@ fn kind(component: &str, class: Option<&str>, config: &Keys) -> Result<Kind, Str
     Ok(if is_number { Kind::Number } else { Kind::Any })
 }
 
-/// `None` for one that is not known.
+/// `None` if unknown.
 fn encoding(config: &Keys) -> Result<Option<Encoding>, String> {
-    // An empty text asks for bytes, which no template here can take.
+    // An empty text requests bytes, which no template supports.
     if config.get("encoding") == Some(&Json::String(String::new())) {
         return Ok(None);
     }
@@ -346,7 +346,7 @@ fn seconds(value: Option<&Json>) -> Option<u64> {
     .filter(|seconds| *seconds > 0)
 }
 
-/// What is used of a `device` block.
+/// Used part of a `device` block.
 #[derive(Default)]
 struct Device {
     id: Option<Box<str>>,

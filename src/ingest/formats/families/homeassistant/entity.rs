@@ -6,10 +6,10 @@ use super::availability::{Mode, Source};
 use super::config::Spec;
 use super::template::Template;
 
-/// An entity that a config has announced.
+/// An announced entity.
 #[derive(Debug)]
 pub struct Entity {
-    /// As the config has it.
+    /// Its description in the config.
     pub spec: Spec,
     /// Topic of the config.
     pub config: Arc<str>,
@@ -22,7 +22,7 @@ pub struct Entity {
 }
 
 impl Entity {
-    /// What entities are ordered by, whenever they were learned.
+    /// Order of entities, independent of when they were announced.
     #[must_use]
     pub fn order(&self) -> (&str, usize) {
         (&self.config, self.position)
@@ -34,7 +34,7 @@ impl Entity {
         std::iter::once(&*self.spec.topic).chain(sources)
     }
 
-    /// Whether its availability depends on what its sources said in earlier messages.
+    /// True if its availability depends on earlier messages of its sources.
     #[must_use]
     pub fn has_memory(&self) -> bool {
         self.spec.mode != Mode::Latest && self.sources.len() > 1

@@ -1,4 +1,4 @@
-//! What follows from a config: entities that are learned, and those that are no more.
+//! Effects of a config: added and removed entities.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -20,7 +20,7 @@ impl HomeAssistant {
     /// Decodes a config.
     ///
     /// # Errors
-    /// Reason why it can't be used, as text for people. What was learned from it before then stays.
+    /// Reason why it can't be used, as text for people. What was learned from it before stays.
     pub(super) fn learn(
         &self,
         place: Place<'_>,
@@ -50,7 +50,7 @@ impl HomeAssistant {
         Ok(builder.finish(""))
     }
 
-    /// Sensors of a config that it no longer has, and no other one either.
+    /// Sensors that a config no longer has, and no other config has either.
     fn gone<'a>(&'a self, config: &'a str, specs: &[Spec]) -> BTreeSet<&'a str> {
         let stays = |entity: &Entity| {
             let is_it = |other: &Spec| other.sensor == entity.spec.sensor;
@@ -62,7 +62,7 @@ impl HomeAssistant {
         before.filter(|entity| !stays(entity)).map(|entity| &*entity.spec.sensor).collect()
     }
 
-    /// Takes out the entities whose templates can't be evaluated here, or for which there is no room.
+    /// Removes entities whose templates can't be evaluated, or that exceed the limits.
     fn refuse_unusable(&self, config: &str, announced: &mut Announced) -> Result<(), String> {
         let num_before = self.registry.of_config(config).len();
         if self.registry.num_entities() - num_before + announced.specs.len() > MOST_ENTITIES {
@@ -84,7 +84,7 @@ impl HomeAssistant {
         Ok(())
     }
 
-    /// Forgets what sources have said whose last entities this config has had.
+    /// Deletes the states of sources whose last entities belonged to this config.
     fn forget_states(&self, config: &str, specs: &[Spec], changes: &mut Vec<StateChange>) {
         let stays = |topic: &str| {
             let in_config = specs.iter().flat_map(|spec| &spec.availability);
@@ -132,14 +132,14 @@ impl Room<'_> {
     }
 }
 
-/// What a state that expires is worth: a rule that says when it does.
+/// Proposal for a state that expires: a rule with its expiry.
 fn silence(seconds: u64) -> String {
     format!(
         ", each {seconds} s at least: a rule with kind = \"stale\" and after = \"{seconds}s\" says when not"
     )
 }
 
-/// What was learned, for a person to read.
+/// Description of what was learned, as text for people.
 fn described(announced: &Announced) -> String {
     let learned = match announced.specs.as_slice() {
         [] if announced.remarks.is_empty() => "no entity in it has a measured state".to_owned(),

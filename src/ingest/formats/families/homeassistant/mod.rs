@@ -1,19 +1,19 @@
-//! Home Assistant's MQTT discovery: devices that announce what they measure, and on which topics.
+//! Home Assistant's MQTT discovery: devices that announce their measurements and topics.
 //!
 //! * **Topics**: configs on `<base>/<component>/[<node>/]<object>/config`, where the component is `sensor` or
-//!   `binary_sensor`, or on `<base>/device/[<node>/]<object>/config` for a device with all its entities. The base is
-//!   `homeassistant`. A config names the topics of states and of availability, which are subscribed to from then on;
-//!   they may have wildcards. An empty config deletes. Other components (switch, light, climate, number, …) have a
-//!   state that is set, not measured: they are passed over.
-//! * **Value**: the payload, or what a template makes of it. A binary sensor compares the result with two payloads.
+//!   `binary_sensor`, or on `<base>/device/[<node>/]<object>/config` for a device with all its entities. The
+//!   default base is `homeassistant`. A config names the topics of states and of availability, which are subscribed
+//!   to from then on; they may have wildcards. An empty config deletes. Other components (switch, light, climate,
+//!   number, …) have a state that is set, not measured: they are ignored.
+//! * **Value**: the payload, or the result of a template. A binary sensor compares the result with two payloads.
 //! * **Unit**: `unit_of_measurement`.
 //! * **Time**: of receipt; the format has no other.
 //! * **Id**: `unique_id`, else the topic's levels; the quantity is the `device_class`, else the name in snake case. The
 //!   location is the device's suggested area.
 //! * **Availability**: topics with a template and two payloads each; several are joined by `all`, `any` or `latest`.
-//! * **Traps**: one message may make an entity unavailable and carry a zero as its value: availability is judged
-//!   first. An absent key is no value, not an error, and not 0. Abbreviated keys, and `~` for the base of topics. A
-//!   config that is not UTF-8 is refused. Configs of Vigie's own are not read back.
+//! * **Traps**: one message may make an entity unavailable and contain a zero as its value: availability is
+//!   evaluated first. An absent key is no value, not an error, and not 0. Keys may be abbreviated, and `~` stands
+//!   for the base of topics. A config that is not UTF-8 is rejected. Vigie's own configs are not read.
 //! * **Source**: the manual of Home Assistant's MQTT integration.
 
 mod abbreviations;
@@ -37,7 +37,7 @@ use self::registry::Registry;
 use crate::config::PresetTable;
 use crate::ingest::formats::{Claim, Decoded, Filter, Format, Message, StateChange};
 
-/// First level of the topics of configs, where the table has no other.
+/// Default first level of the topics of configs.
 const BASE: &str = "homeassistant";
 /// Prefix of the keys of stored configs, before the topic.
 const CONFIG_KEY: &str = "config:";
@@ -53,7 +53,7 @@ pub struct HomeAssistant {
 }
 
 impl HomeAssistant {
-    /// A table's format; `zone` is that of `now()` in templates.
+    /// Format of a table; `zone` is that of `now()` in templates.
     ///
     /// # Errors
     /// If the base can't be the beginning of a topic.
@@ -72,12 +72,12 @@ impl HomeAssistant {
         Self { base: base.into(), zone, registry, source_states }
     }
 
-    /// A topic below the base.
+    /// Topic below the base.
     fn below_base<'a>(&self, topic: &'a str) -> Option<&'a str> {
         topic.strip_prefix(&*self.base)?.strip_prefix('/')
     }
 
-    /// The place of a config's topic.
+    /// Parts of a config's topic.
     fn place<'a>(&self, topic: &'a str) -> Option<Place<'a>> {
         Place::new(self.below_base(topic)?)
     }

@@ -1,18 +1,18 @@
 //! Topics of configs.
 
-/// Where a config was published: `<base>/<component>/[<node>/]<object>/config`.
+/// Topic of a config: `<base>/<component>/[<node>/]<object>/config`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place<'a> {
     /// `sensor`, `binary_sensor`, or `device` for all entities of a device.
     pub component: &'a str,
-    /// Level before the object's, where there is one.
+    /// Level before the object's, if any.
     pub node: Option<&'a str>,
     /// Name of the entity, or of the device.
     pub object: &'a str,
 }
 
 impl<'a> Place<'a> {
-    /// The place of a topic below the base; `None` where the topic is no config's.
+    /// Parses a topic below the base; `None` if it is no config's.
     #[must_use]
     pub fn new(below_base: &'a str) -> Option<Self> {
         let path = below_base.strip_suffix("/config")?;
@@ -25,7 +25,7 @@ impl<'a> Place<'a> {
         is_whole.then_some(Self { component, node, object })
     }
 
-    /// Whether its entities have measured states. Those of other components are set, not measured.
+    /// True if its entities have measured states. Those of other components are set, not measured.
     #[must_use]
     pub fn is_measured(&self) -> bool {
         matches!(self.component, "sensor" | "binary_sensor" | "device")

@@ -63,9 +63,9 @@ struct Reader<'a> {
     builder: Builder,
     /// State of each source by this message, by its address: many entities share one.
     states: HashMap<*const Source, (&'a Source, Option<bool>)>,
-    /// Sensors and quantities that were read: a second entity of the same id brings nothing new.
+    /// Sensors and quantities read so far: a second entity of the same id adds nothing.
     read: HashSet<(&'a str, &'a str)>,
-    /// Whether a template asked for JSON and there was none.
+    /// Whether a template needed JSON and the payload is none.
     is_not_json: bool,
 }
 
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns `false` where the entity is unavailable by this message.
+    /// Returns `false` if the message makes the entity unavailable.
     fn read_availability(&mut self, entity: &'a Entity, payload: &Payload<'_>) -> bool {
         let mut states = Vec::with_capacity(entity.sources.len());
         let mut has_news = false;
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
         !(is_unavailable && presence == Presence::Offline)
     }
 
-    /// State of a source by this message; `None` where the message is not on its topic, or is neither payload.
+    /// State of a source by this message; `None` if the message is not on its topic, or matches neither payload.
     fn state(&mut self, source: &'a Arc<Source>, payload: &Payload<'_>) -> Option<bool> {
         if !topics::matches(&source.spec.topic, self.topic) {
             return None;
@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(mut self) -> Decoded {
-        // One fault a message, whatever the number of its entities.
+        // One fault per message, whatever the number of its entities.
         if self.is_not_json && self.builder.is_empty() {
             self.builder.fault("the payload is not JSON, which its templates read");
         }

@@ -9,7 +9,7 @@ use super::entity::Entity;
 use super::templates::Templates;
 use super::topics::Listeners;
 
-/// Entities with what they share, by the topics of their configs.
+/// Entities with their shared parts, by the topics of their configs.
 #[derive(Default)]
 pub struct Registry {
     by_config: HashMap<Arc<str>, Box<[Arc<Entity>]>>,
@@ -44,7 +44,7 @@ impl Registry {
         }
     }
 
-    /// Puts entities in the place of those that a config had.
+    /// Replaces the entities of a config.
     pub fn replace(&mut self, config: &str, specs: Vec<Spec>) {
         let before = self.by_config.remove(config);
         for entity in before.iter().flatten() {
@@ -53,7 +53,7 @@ impl Registry {
         }
         self.num_entities -= before.as_deref().map_or(0, <[_]>::len);
         let config: Arc<str> = config.into();
-        // The new ones first, so that what both have stays compiled.
+        // The new ones first, so that shared templates stay compiled.
         let compiled = specs
             .into_iter()
             .enumerate()
@@ -70,7 +70,7 @@ impl Registry {
         self.release(before);
     }
 
-    /// `None` where a template can't be compiled.
+    /// `None` if a template can't be compiled.
     fn entity(&mut self, config: &Arc<str>, position: usize, spec: Spec) -> Option<Entity> {
         let template = match &spec.template {
             Some(source) => Some(self.templates.take(source)?),
@@ -88,7 +88,7 @@ impl Registry {
         Some(Entity { spec, config: Arc::clone(config), position, template, sources })
     }
 
-    /// Drops entities, and what they alone have used.
+    /// Drops entities, and what only they used.
     fn release(&mut self, entities: Option<Box<[Arc<Entity>]>>) {
         let Some(entities) = entities else { return };
         let specs: Vec<Spec> = entities.iter().map(|entity| entity.spec.clone()).collect();

@@ -16,11 +16,11 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// Checks that a template can be evaluated here, and returns how many bytes more it needs. `num_pending` of others are
-    /// about to be taken.
+    /// Checks that a template can be evaluated, and returns the additional bytes that it needs. `num_pending` of
+    /// others are about to be added.
     ///
     /// # Errors
-    /// Says what of it can't be evaluated, or that there is no room.
+    /// The unsupported part, or the exceeded limit.
     pub fn check(&self, source: &str, num_pending: usize) -> Result<usize, String> {
         if self.by_source.contains_key(source) {
             return Ok(0);
@@ -31,7 +31,7 @@ impl Templates {
         Template::parse(source).map(|_| source.len())
     }
 
-    /// The template of a source, parsed now or before; `None` where it can't be.
+    /// Template of a source, parsed now or before; `None` if invalid.
     pub fn take(&mut self, source: &str) -> Option<Arc<Template>> {
         if let Some(template) = self.by_source.get(source) {
             return Some(Arc::clone(template));
@@ -42,7 +42,7 @@ impl Templates {
         Some(template)
     }
 
-    /// Drops the templates of sources that nothing uses any more.
+    /// Drops the templates of unused sources.
     pub fn release<'a>(&mut self, sources: impl Iterator<Item = &'a str>) {
         for source in sources {
             let is_unused = self.by_source.get(source).is_some_and(|it| Arc::strong_count(it) == 1);

@@ -1,4 +1,4 @@
-//! Topics that configs name: which may be subscribed to, and which entities listen to a topic.
+//! Topics named in configs: which may be subscribed to, and the entities of a topic.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use crate::ingest::formats::kit;
 const LONGEST: usize = 512;
 /// Filters with wildcards.
 const MOST_WILDCARDS: usize = 4_096;
-/// Filters that no level tells apart: each is compared with each topic.
+/// Limit of filters that no level distinguishes: each is compared with each topic.
 const MOST_OPEN: usize = 64;
 
 /// Checks that a topic or filter may be subscribed to.
 ///
 /// # Errors
-/// Says why not.
+/// The reason why not.
 pub fn check(filter: &str) -> Result<(), String> {
     if filter.len() > LONGEST {
         return Err(format!("the topic is longer than {LONGEST} bytes"));
@@ -50,7 +50,7 @@ pub fn is_wildcard(filter: &str) -> bool {
 /// Entities by the topics and filters that they listen to.
 #[derive(Default)]
 pub struct Listeners {
-    /// In the order of [`Entity::order`].
+    /// Entities in the order of [`Entity::order`].
     by_filter: HashMap<Box<str>, Vec<Arc<Entity>>>,
     /// Filters with wildcards by their last level; an empty text for those that end with a wildcard.
     wildcards: HashMap<Box<str>, Vec<Box<str>>>,
@@ -101,7 +101,7 @@ impl Listeners {
     /// Checks that there is room for a filter.
     ///
     /// # Errors
-    /// If there are too many with wildcards.
+    /// If there are too many filters with wildcards.
     pub fn check_room(&self, filter: &str) -> Result<(), String> {
         if !is_wildcard(filter) || self.by_filter.contains_key(filter) {
             return Ok(());
@@ -119,7 +119,7 @@ impl Listeners {
         self.by_filter.keys().map(|filter| &**filter)
     }
 
-    /// Entities that listen to a topic or filter, as it is written.
+    /// Entities of a topic or filter as written.
     #[must_use]
     pub fn of_filter(&self, filter: &str) -> &[Arc<Entity>] {
         self.by_filter.get(filter).map_or(&[], Vec::as_slice)
@@ -144,10 +144,10 @@ impl Listeners {
         found
     }
 
-    /// Filters with wildcards that take a topic.
+    /// Filters with wildcards that match a topic.
     fn matching(&self, topic: &str) -> impl Iterator<Item = &str> {
         let last = topic.rsplit('/').next().unwrap_or_default();
-        // The filters that end with a wildcard, and those that end with the topic's last level.
+        // Filters that end with a wildcard, and those that end with the topic's last level.
         let ends = [Some(""), Some(last).filter(|last| !last.is_empty())];
         let filters = ends.into_iter().flatten().filter_map(|end| self.wildcards.get(end));
         let filters = filters.flatten().map(|filter| &**filter);
@@ -155,7 +155,7 @@ impl Listeners {
     }
 }
 
-/// The last level of a filter; empty where it is a wildcard.
+/// Last level of a filter; empty for a wildcard.
 fn last_name(filter: &str) -> &str {
     let last = filter.rsplit('/').next().unwrap_or_default();
     if is_wildcard(last) { "" } else { last }

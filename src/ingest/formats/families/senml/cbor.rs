@@ -1,5 +1,5 @@
-//! The subset of CBOR (RFC 8949) that SenML is written in, as the JSON of the same pack. Depth is bounded, and memory by
-//! the payload's size.
+//! CBOR (RFC 8949), the subset that SenML uses, converted to the JSON of the same pack. Depth is bounded, and
+//! memory by the payload's size.
 
 use serde_json::{Map, Number, Value as Json};
 
@@ -12,11 +12,11 @@ const MOST_LEVELS: u8 = 8;
 
 const ARRAY: u8 = 4;
 const MAP: u8 = 5;
-/// Additional information of an item without a length: it goes on to a `BREAK`.
+/// Additional information of an item of indefinite length, which ends with `BREAK`.
 const INDEFINITE: u8 = 31;
 const BREAK: u8 = 0xff;
 
-/// Whether a payload is CBOR's: a list, or the tag that says so. Neither is the start of a text in UTF-8.
+/// True for a CBOR payload: a list, or the self-describing tag. Neither is the start of a UTF-8 text.
 pub fn is_cbor(payload: &[u8]) -> bool {
     matches!(payload.first(), Some(0x80..=0x9f)) || payload.starts_with(&[0xd9, 0xd9, 0xf7])
 }
@@ -24,7 +24,7 @@ pub fn is_cbor(payload: &[u8]) -> bool {
 /// Reads a payload.
 ///
 /// # Errors
-/// If it is cut off, or not of the subset.
+/// If it is truncated, or not of the subset.
 pub fn parse(payload: &[u8]) -> Result<Json, String> {
     let mut reader = Reader { rest: payload };
     let pack = reader.item(0)?;
@@ -38,7 +38,7 @@ struct Reader<'a> {
     rest: &'a [u8],
 }
 
-/// Start of an item: its major type, additional information, and the number or length that goes with it.
+/// Head of an item: major type, additional information, and the number or length that follows.
 struct Head {
     major: u8,
     info: u8,
@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
             0 => Ok(Json::from(head.number)),
             1 => Ok(i64::try_from(head.number)
                 .map_or_else(|_| Json::Null, |number| Json::from(-1 - number))),
-            // Data is no value; that it is there is.
+            // Data is no value, but its presence counts.
             2 => self.take(head.number).map(|_| Json::from("")),
             3 => self.text(head.number).map(Json::from),
             ARRAY => self.array(&head, level),
@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
         String::from_utf8(bytes.to_vec()).map_err(|_| "a text in the CBOR is not UTF-8".into())
     }
 
-    /// Whether a list or map ends here, after `count` of its items.
+    /// True if a list or map ends here, after `count` items.
     fn ends(&mut self, head: &Head, count: u64) -> bool {
         if head.info != INDEFINITE {
             return count == head.number;
@@ -131,7 +131,7 @@ fn label(key: &Json) -> Result<String, String> {
     Ok(label.to_owned())
 }
 
-/// Tag 4 is a decimal fraction, `[exponent, mantissa]`; other tags say nothing of a number's value.
+/// Tag 4 is a decimal fraction, `[exponent, mantissa]`; other tags don't change a number's value.
 fn tagged(tag: u64, item: Json) -> Json {
     let Some([exponent, mantissa]) = item.as_array().map(Vec::as_slice).filter(|_| tag == 4) else {
         return item;
@@ -154,7 +154,7 @@ fn simple(head: &Head) -> Json {
     }
 }
 
-/// NaN is no value; an infinite one is wrong, and JSON has a text for it at most.
+/// NaN is no value; an infinite number is an error, which JSON can only express as text.
 fn float(number: f64) -> Json {
     match Number::from_f64(number) {
         Some(number) => Json::Number(number),
@@ -163,7 +163,7 @@ fn float(number: f64) -> Json {
     }
 }
 
-/// A float of 16 bits: sign, 5 bits of exponent, 10 of fraction.
+/// Float of 16 bits: sign, 5 bits of exponent, 10 of fraction.
 fn half(bits: u64) -> f64 {
     let fraction = f64::from(u16::try_from(bits & 0x3ff).unwrap_or_default());
     let exponent = i32::try_from(bits >> 10 & 0x1f).unwrap_or_default();

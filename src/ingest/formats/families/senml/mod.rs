@@ -1,9 +1,9 @@
 //! SenML (RFC 8428) in JSON and CBOR.
 //!
-//! * **Topics**: none of its own: the table's `topic`, or all below its `base`. By default those with `senml` as one of
-//!   their first three levels.
+//! * **Topics**: no fixed ones: the table's `topic`, or all below its `base`. By default those with `senml` as one
+//!   of their first three levels.
 //! * **Value**: a list of records; `v` plus base value `bv`, or the truth value `vb`; texts and data are no readings.
-//! * **Unit**: `u`, else `bu`; RFC 8428's and RFC 8798's names ([`units`]). The unit tells the quantity.
+//! * **Unit**: `u`, else `bu`; names of RFC 8428 and RFC 8798 ([`units`]). The unit determines the quantity.
 //! * **Time**: `t` plus `bt` in seconds; below 2²⁸ it counts from the receipt.
 //! * **Id**: `bn` and `n`, joined; one name may have several quantities.
 //! * **Availability**: none.
@@ -34,7 +34,7 @@ pub struct SenMl {
 }
 
 impl SenMl {
-    /// The table's `topic`, in which a level `{location}` is that of its sensors; or `base`.
+    /// Topic from the table's `topic`, in which a level `{location}` is that of its sensors; or from `base`.
     ///
     /// # Errors
     /// If the topic is no pattern, or both are given.

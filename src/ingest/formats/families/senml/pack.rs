@@ -23,7 +23,8 @@ const LEAST_ABSOLUTE: f64 = 268_435_456.0;
 /// Adds the values of all records.
 ///
 /// # Errors
-/// If the pack must not be used: a label that has to be understood, a later version, a base field of a wrong type.
+/// If the pack can't be used: an unknown label that must be understood, a later version, a base field of a wrong
+/// type.
 pub fn add(
     builder: &mut Builder,
     records: &[Json],
@@ -67,7 +68,7 @@ struct Base {
 }
 
 impl Base {
-    /// Takes the base fields of a record.
+    /// Applies the base fields of a record.
     fn take(&mut self, record: &Map<String, Json>) -> Result<(), String> {
         if let Some(name) = text(record, "bn")? {
             name.clone_into(&mut self.name);
@@ -94,7 +95,7 @@ impl Base {
         let unit = text(record, "u")?.unwrap_or(&self.unit);
         let has = |keys: &[&str]| keys.iter().any(|key| record.contains_key(*key));
         if !has(&["v", "vb", "vs", "vd", "s"]) {
-            // A record of base fields alone is none of a sensor.
+            // A record of base fields alone belongs to no sensor.
             let is_base = has(&["bn", "bt", "bu", "bv", "bs", "bver"]);
             return if is_base { Ok(()) } else { Err(format!("{name} has neither value nor sum")) };
         }
@@ -143,7 +144,7 @@ impl Base {
     }
 }
 
-/// A value and its base.
+/// Sum of a value and its base.
 fn sum(value: &Number, base: Option<&Number>) -> Option<Value> {
     let value = Value::from_json(value).ok()?;
     let Some(base) = base else { return Some(value) };

@@ -1,4 +1,4 @@
-//! Units of RFC 8428 and RFC 8798: what is measured in them, and their spelling here.
+//! Units of RFC 8428 and RFC 8798: their quantities, and their canonical spelling.
 
 /// Unit, quantity, spelling.
 const UNITS: [(&str, &str, &str); 61] = [
@@ -65,7 +65,7 @@ const UNITS: [(&str, &str, &str); 61] = [
     ("deg", "angle", "°"),
 ];
 
-/// Units whose quantity is found in fewer devices, and those of a mere number.
+/// Units of less common quantities, and of plain numbers.
 const MORE: [(&str, &str, &str); 20] = [
     ("rad", "angle", "rad"),
     ("s", "duration", "s"),
@@ -89,7 +89,7 @@ const MORE: [(&str, &str, &str); 20] = [
     ("", "value", ""),
 ];
 
-/// Quantity and spelling of a unit; `value`, and the unit as it is, where it is not known.
+/// Quantity and spelling of a unit; for an unknown one `value`, and the unit unchanged.
 pub fn known(unit: &str) -> (&'static str, &str) {
     let found = UNITS.iter().chain(&MORE).find(|(known, _, _)| *known == unit);
     found.map_or(("value", unit), |(_, quantity, spelling)| (quantity, spelling))

@@ -10,7 +10,7 @@ use super::text;
 /// Topics of availability of one entity.
 const MOST_SOURCES: usize = 16;
 
-/// Which of its topics decide.
+/// Mode by which availability topics are combined.
 pub fn mode(config: &Keys) -> Result<Mode, String> {
     match text(config, "availability_mode")?.as_deref() {
         None | Some("latest") => Ok(Mode::Latest),
@@ -22,7 +22,7 @@ pub fn mode(config: &Keys) -> Result<Mode, String> {
     }
 }
 
-/// Availability topics of an entity; none where it reports no availability.
+/// Availability topics of an entity; empty if it reports none.
 pub fn sources(config: &mut Keys) -> Result<Vec<SourceSpec>, String> {
     if let Some(topic) = text(config, "availability_topic")? {
         return Ok(vec![source(config, topic, "availability_template")?]);

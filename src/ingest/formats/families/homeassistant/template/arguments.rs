@@ -5,12 +5,12 @@ use super::numbers::Failure;
 use super::text::Text;
 use super::values::Value;
 
-/// Arguments as they are given, by position and by name.
+/// Arguments, by position and by name.
 #[derive(Debug, Default)]
 pub struct Given<'a> {
-    /// By position.
+    /// Arguments by position.
     pub positional: Vec<Value<'a>>,
-    /// By name.
+    /// Arguments by name.
     pub named: Vec<(&'a str, Value<'a>)>,
 }
 
@@ -27,10 +27,10 @@ impl<'a> Given<'a> {
         self.positional.get(position).or_else(named)
     }
 
-    /// An argument that must be there.
+    /// A required argument.
     ///
     /// # Errors
-    /// If it is not given.
+    /// If it is missing.
     pub fn required(&self, position: usize, name: &str) -> Result<&Value<'a>, Failure> {
         self.get(position, name)
             .ok_or_else(|| Failure::Wrong(format!("the argument `{name}` is missing")))
@@ -39,7 +39,7 @@ impl<'a> Given<'a> {
     /// A number, or its default.
     ///
     /// # Errors
-    /// If it is given and not a number.
+    /// If it is no number.
     pub fn number(&self, position: usize, name: &str, default: f64) -> Result<f64, Failure> {
         self.get(position, name).map_or(Ok(default), Value::plain_number)
     }
@@ -47,7 +47,7 @@ impl<'a> Given<'a> {
     /// A whole number, or its default.
     ///
     /// # Errors
-    /// If it is given and not a whole number.
+    /// If it is no integer.
     pub fn integer(&self, position: usize, name: &str, default: i64) -> Result<i64, Failure> {
         self.get(position, name).map_or(Ok(default), Value::integer)
     }
@@ -55,7 +55,7 @@ impl<'a> Given<'a> {
     /// A text, or its default.
     ///
     /// # Errors
-    /// If it is given and has no value.
+    /// If it has no value.
     pub fn text(
         &self,
         position: usize,
@@ -66,7 +66,7 @@ impl<'a> Given<'a> {
         self.get(position, name).map_or(Ok(default.into()), |value| value.printed(context))
     }
 
-    /// Whether a truth value is given and true.
+    /// True if a truth value is given and true.
     #[must_use]
     pub fn flag(&self, position: usize, name: &str) -> bool {
         self.get(position, name).is_some_and(Value::is_true)

@@ -1,4 +1,4 @@
-//! What stands after `is`.
+//! Tests after `is`.
 
 use std::cmp::Ordering;
 

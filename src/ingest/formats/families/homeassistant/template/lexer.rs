@@ -1,4 +1,4 @@
-//! Tokens of a template: its text, and what stands within `{{ }}` and `{% %}`.
+//! Tokens of a template: its text, and the contents of `{{ }}` and `{% %}`.
 
 /// Tokens of one template.
 const MOST_TOKENS: usize = 2_000;
@@ -37,7 +37,7 @@ const SYMBOLS: [&str; 26] = [
 /// Reads all tokens.
 ///
 /// # Errors
-/// Says what can't be read.
+/// The unreadable part.
 pub fn tokens(source: &str) -> Result<Vec<Token<'_>>, String> {
     let mut lexer = Lexer { rest: source, tokens: Vec::new(), num_open: 0 };
     while !lexer.rest.is_empty() {
@@ -68,7 +68,7 @@ impl<'s> Lexer<'s> {
         rest.is_some()
     }
 
-    /// As many characters as are of a kind.
+    /// Longest run of matching characters.
     fn run(&mut self, is_of_it: impl Fn(char) -> bool) -> &'s str {
         let end = self.rest.find(|c| !is_of_it(c)).unwrap_or(self.rest.len());
         let (run, rest) = self.rest.split_at(end);
@@ -76,7 +76,7 @@ impl<'s> Lexer<'s> {
         run
     }
 
-    /// Text, and what follows it.
+    /// Text, and the token after it.
     fn text(&mut self) -> Result<(), String> {
         let starts = ["{{", "{%", "{#"].into_iter().filter_map(|start| self.rest.find(start));
         let (text, rest) = self.rest.split_at(starts.min().unwrap_or(self.rest.len()));
@@ -184,7 +184,7 @@ impl<'s> Lexer<'s> {
     }
 }
 
-/// What follows a backslash. One that begins nothing known stays, so that patterns need no second one.
+/// Escape sequence. An unknown one is kept, so that patterns need no second backslash.
 fn push_escaped(text: &mut String, characters: &mut std::str::Chars<'_>) -> Result<(), String> {
     let c = characters.next().ok_or("a text is not closed")?;
     let num_digits = match c {

@@ -12,7 +12,7 @@ use super::values::{Outcome, Value};
 /// Elements of `range()`.
 const MOST_IN_RANGE: i64 = 10_000;
 
-/// Comparisons of each element of a list that is sorted: the logarithm of the number that the steps pay for, and more.
+/// Comparisons per element of a sorted list: above the logarithm of the largest list that the step limit allows.
 const COMPARED: usize = 16;
 
 pub fn length<'a>(input: &Value<'a>, _: &Given<'a>, _: &Context<'a>) -> Outcome<'a> {
@@ -80,7 +80,7 @@ pub fn average<'a>(input: &Value<'a>, given: &Given<'a>, context: &Context<'a>) 
     filters::result(numbers::decimal(numbers.iter().sum::<f64>() / numbers.len() as f64))
 }
 
-/// The one argument's elements, where it is a list; else all arguments.
+/// Elements of the only argument, if it is a list; else all arguments.
 fn all<'a>(
     input: &Value<'a>,
     given: &Given<'a>,
@@ -127,7 +127,7 @@ pub fn sort<'a>(input: &Value<'a>, given: &Given<'a>, context: &Context<'a>) -> 
     let elements = input.elements(context)?;
     let keys = of_attribute(elements.clone(), given.get(2, "attribute"), context)?;
     let mut pairs: Vec<_> = keys.into_iter().zip(elements).collect();
-    // Before it is sorted: a sort panics where some have an order and others don't, or where the steps run out half-way.
+    // Checked before sorting: a sort panics if only some elements have an order, or if the steps run out during it.
     for (key, _) in &pairs {
         let num_bytes = if let Value::Text(text) = key { text.len() } else { 0 };
         context.pay_for_bytes(num_bytes.saturating_mul(COMPARED))?;
@@ -180,7 +180,7 @@ fn attribute_of<'a>(
     Ok(value)
 }
 
-/// An attribute of each element, or what a filter makes of each.
+/// An attribute of each element, or a filter's result for each.
 pub fn map<'a>(input: &Value<'a>, given: &Given<'a>, context: &Context<'a>) -> Outcome<'a> {
     let elements = input.elements(context)?;
     let named =
@@ -229,7 +229,7 @@ pub fn reject_by_attribute<'a>(
     filtered(input, Some(given.required(0, "attribute")?), rest, false, context)
 }
 
-/// Elements for which a test, the first argument, holds or not; without one, those that are true.
+/// Elements for which a test, the first argument, is true or false; without one, those that are true.
 fn filtered<'a>(
     input: &Value<'a>,
     attribute: Option<&Value<'a>>,

@@ -7,7 +7,7 @@ use super::numbers::Failure;
 use super::values::{Outcome, Value};
 use super::{formats, lists, texts};
 
-/// A method of a value that is there.
+/// A method of a defined value.
 pub type Method = Filter;
 
 const METHODS: [(&str, Method); 29] = [
@@ -42,7 +42,7 @@ const METHODS: [(&str, Method); 29] = [
     ("zfill", fill),
 ];
 
-/// The method of a name, whatever it is of.
+/// Method by name, of any type.
 #[must_use]
 pub fn method(name: &str) -> Option<Method> {
     METHODS.iter().find(|(known, _)| *known == name).map(|(_, method)| *method)
@@ -62,7 +62,7 @@ fn moment(value: &Value<'_>) -> Result<super::times::Moment, Failure> {
     }
 }
 
-/// The value of a key, or a default, which is `none` where it is not given.
+/// Value of a key, or a default, which is `none` if not given.
 fn get<'a>(value: &Value<'a>, given: &Given<'a>, context: &Context<'a>) -> Outcome<'a> {
     if !matches!(value, Value::Map(_) | Value::Json(serde_json::Value::Object(_))) {
         return Err(Failure::Wrong(format!("{} has no keys", value.kind())));
@@ -143,7 +143,7 @@ fn integer<'a>(number: usize) -> Value<'a> {
     Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-/// Position of a part in characters; -1 where it is not in the text.
+/// Index of a part in characters; -1 if not found.
 fn find<'a>(value: &Value<'a>, given: &Given<'a>, context: &Context<'a>) -> Outcome<'a> {
     let (text, part) =
         (text_of(value)?.printed(context)?, given.required(0, "sub")?.printed(context)?);

@@ -8,13 +8,13 @@ use super::numbers::Failure;
 use super::syntax::Operator;
 use super::values::{Outcome, Value};
 
-/// Elements of a list that `*` may make.
+/// Limit of list elements made by `*`.
 const MOST_REPEATED: usize = 10_000;
 
 /// Applies an operator to two values.
 ///
 /// # Errors
-/// No value where one of them has none; wrong where it can't be applied.
+/// No value if an operand has none; an error if the operator doesn't apply.
 pub fn apply<'a>(
     operator: Operator,
     left: Value<'a>,
@@ -49,7 +49,7 @@ pub fn apply<'a>(
     }
 }
 
-/// A truth value as 1 or 0; any other as it is.
+/// Truth value as 1 or 0; any other unchanged.
 fn as_number(value: Value<'_>) -> Value<'_> {
     match value {
         Value::Bool(is_true) => Value::Integer(is_true.into()),
@@ -78,7 +78,7 @@ fn repeated<'a>(list: &Value<'a>, number: i64, context: &Context<'a>) -> Outcome
     Ok(Value::list(std::iter::repeat_n(elements, number).flatten().collect()))
 }
 
-/// Whole numbers stay whole, except in a division and where they would not fit.
+/// Integers stay integers, except in a division or on overflow.
 fn whole<'a>(operator: Operator, a: i64, b: i64) -> Outcome<'a> {
     let result = match operator {
         Operator::Add => a.checked_add(b),
@@ -117,10 +117,10 @@ fn decimal<'a>(operator: Operator, a: f64, b: f64) -> Outcome<'a> {
     }))
 }
 
-/// A number with the other sign.
+/// Negated number.
 ///
 /// # Errors
-/// For what is no number.
+/// If it is no number.
 pub fn negative<'a>(value: &Value<'a>) -> Outcome<'a> {
     match value {
         Value::Integer(number) => Ok(Value::Integer(number.saturating_neg())),
@@ -150,7 +150,7 @@ pub fn contains<'a>(
     Ok(false)
 }
 
-/// A part of a text or of a list: from, up to, every so many.
+/// Slice of a text or list: from, up to, step.
 ///
 /// # Errors
 /// If the value has no parts.

@@ -14,34 +14,34 @@ use crate::domain;
 /// A value, or the reason why there is none.
 pub type Outcome<'a> = Result<Value<'a>, Failure>;
 
-/// A value. Lists and dictionaries are shared, so that a copy costs nothing; whatever goes through them pays for each
+/// A value. Lists and dictionaries are shared, so that a copy costs nothing; iterating them costs a step per
 /// element.
 #[derive(Debug, Clone)]
 pub enum Value<'a> {
-    /// What is not there: an absent key, a variable that was not set.
+    /// Undefined: an absent key, an unset variable.
     Undefined,
     /// `none`
     None,
-    /// A truth value.
+    /// Truth value.
     Bool(bool),
-    /// A whole number.
+    /// Integer.
     Integer(i64),
-    /// A number with a decimal point.
+    /// Number with a decimal point.
     Decimal(f64),
-    /// A text.
+    /// Text.
     Text(Text<'a>),
-    /// A list, or a tuple.
+    /// List or tuple.
     List(Rc<Vec<Value<'a>>>),
-    /// A dictionary, in the order it was written.
+    /// Dictionary, in written order.
     Map(Rc<Vec<(Value<'a>, Value<'a>)>>),
-    /// A list or an object of the payload.
+    /// List or object of the payload.
     Json(&'a Json),
-    /// A time.
+    /// Time.
     Moment(Moment),
 }
 
 impl<'a> Value<'a> {
-    /// A value of the payload.
+    /// Value of the payload.
     #[must_use]
     pub fn of_json(json: &'a Json) -> Self {
         match json {
@@ -56,7 +56,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A text that was made.
+    /// Computed text.
     #[must_use]
     pub fn text(text: impl Into<Text<'a>>) -> Self {
         Self::Text(text.into())
@@ -68,7 +68,7 @@ impl<'a> Value<'a> {
         Self::List(Rc::new(elements))
     }
 
-    /// A number that may be whole.
+    /// Number, an integer if written as one.
     #[must_use]
     pub fn of_number(value: domain::Value) -> Self {
         let (number, is_whole) = value.parts();
@@ -79,7 +79,7 @@ impl<'a> Value<'a> {
         if is_whole { Self::Integer(number as i64) } else { Self::Decimal(number) }
     }
 
-    /// What it is, with its article.
+    /// Its type, with its article.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -94,7 +94,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Whether it is not there, or `none`.
+    /// True if it is undefined or `none`.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         matches!(self, Self::Undefined | Self::None)
@@ -117,18 +117,18 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The value, where it is there.
+    /// The value, if it is defined.
     ///
     /// # Errors
-    /// [`Failure::Nothing`] where it is not.
+    /// [`Failure::Nothing`] if it is undefined.
     pub fn defined(&self) -> Result<&Self, Failure> {
         if matches!(self, Self::Undefined) { Err(Failure::Nothing) } else { Ok(self) }
     }
 
-    /// A number, also of its text.
+    /// Number, also of a numeric text.
     ///
     /// # Errors
-    /// [`Failure::Nothing`] for what is not there, `none`, and words for it.
+    /// [`Failure::Nothing`] for undefined, `none`, and words for no value.
     pub fn number(&self) -> Result<f64, Failure> {
         match self {
             Self::Text(text) => numbers::of_text(text).map(domain::Value::get),
@@ -136,10 +136,10 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A number, not of a text.
+    /// Number, not of a text.
     ///
     /// # Errors
-    /// [`Failure::Nothing`] for what is not there and `none`.
+    /// [`Failure::Nothing`] for undefined and `none`.
     #[expect(clippy::cast_precision_loss, reason = "Python's division loses as much")]
     pub fn plain_number(&self) -> Result<f64, Failure> {
         match self {
@@ -151,10 +151,10 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A whole number, not of a text.
+    /// Integer, not of a text.
     ///
     /// # Errors
-    /// [`Failure::Nothing`] for what is not there and `none`.
+    /// [`Failure::Nothing`] for undefined and `none`.
     pub fn integer(&self) -> Result<i64, Failure> {
         match self {
             Self::Undefined | Self::None => Err(Failure::Nothing),
@@ -164,10 +164,10 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The text that is printed. Of a list or an object it shows no more than that it is one: no reading comes of it.
+    /// Printed text. A list or object prints only its type: no reading comes of it.
     ///
     /// # Errors
-    /// [`Failure::Nothing`] for what is not there.
+    /// [`Failure::Nothing`] for undefined.
     pub fn printed(&self, context: &Context<'a>) -> Result<Text<'a>, Failure> {
         let text: Text<'a> = match self {
             Self::Undefined => return Err(Failure::Nothing),
@@ -240,7 +240,7 @@ impl<'a> Value<'a> {
     /// The value of a key, or the element at a position.
     ///
     /// # Errors
-    /// [`Failure::Nothing`] of what is not there itself.
+    /// [`Failure::Nothing`] if the value itself is undefined.
     pub fn item(&self, key: &Value<'a>, context: &Context<'a>) -> Outcome<'a> {
         let found = match (self, key) {
             (Self::Undefined, _) | (_, Self::Undefined) => return Err(Failure::Nothing),
@@ -310,7 +310,7 @@ impl<'a> Value<'a> {
     /// Order of two numbers or two texts.
     ///
     /// # Errors
-    /// For other values, which have none.
+    /// If the values have no order.
     pub fn order(&self, other: &Self, context: &Context<'a>) -> Result<Ordering, Failure> {
         if let (Self::Text(a), Self::Text(b)) = (self, other) {
             context.pay_for_bytes(a.len().min(b.len()))?;
@@ -318,10 +318,10 @@ impl<'a> Value<'a> {
         self.compare(other)
     }
 
-    /// The same, which costs no steps.
+    /// Order, without costing steps.
     ///
     /// # Errors
-    /// For values that have none.
+    /// If the values have no order.
     pub fn compare(&self, other: &Self) -> Result<Ordering, Failure> {
         if let (Self::Text(a), Self::Text(b)) = (self, other) {
             return Ok(a.cmp(b));

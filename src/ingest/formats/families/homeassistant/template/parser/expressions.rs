@@ -1,4 +1,4 @@
-//! Expressions, from what binds least to values with their steps.
+//! Expressions, from the lowest precedence to values with their steps.
 
 use super::super::lexer::Token;
 use super::super::patterns::Pattern;
@@ -7,7 +7,7 @@ use super::super::{checks, filters, methods};
 use super::{Parser, shown};
 
 impl Parser<'_, '_> {
-    /// An expression, or several with commas between, which are a list.
+    /// An expression, or several separated by commas, which are a list.
     pub(super) fn tuple(&mut self) -> Result<Expression, String> {
         let first = self.expression()?;
         if !self.symbol(",") {
@@ -120,7 +120,8 @@ impl Parser<'_, '_> {
         Ok(if rest.is_empty() { first } else { Expression::Arithmetic(Box::new(first), rest) })
     }
 
-    /// A value with its sign and steps. Filters bind less than a sign: `-x | abs` is the filter of `-x`.
+    /// A value with its sign and steps. Filters have lower precedence than a sign: `-x | abs` is the filter of
+    /// `-x`.
     fn signed(&mut self, has_filters: bool) -> Result<Expression, String> {
         let first = if self.symbol("-") {
             let inner = self.nested(|parser| parser.signed(false))?;

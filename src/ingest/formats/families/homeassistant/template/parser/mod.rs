@@ -1,4 +1,4 @@
-//! From tokens to a template. All names are looked up here: what is not known is refused with the config.
+//! Parses tokens into a template. All names are resolved here: an unknown one rejects the config.
 
 mod expressions;
 
@@ -11,7 +11,7 @@ const MOST_DEPTH: usize = 48;
 /// Parses a template.
 ///
 /// # Errors
-/// Says what of it is not known, or not well formed.
+/// The unknown or malformed part.
 pub fn parse(source: &str) -> Result<Nodes, String> {
     let tokens = lexer::tokens(source)?;
     let names = ["value", "value_json"].map(Box::from).to_vec();
@@ -25,7 +25,7 @@ pub fn parse(source: &str) -> Result<Nodes, String> {
 
 struct Parser<'t, 's> {
     tokens: &'t [Token<'s>],
-    /// Variables that are given, or set so far.
+    /// Variables given or set so far.
     names: Vec<Box<str>>,
     depth: usize,
 }
