@@ -87,7 +87,7 @@ fuzz-%:
 	  || { tail -n 40 $(FUZZ_LOGS)/$*.log; echo "$*: see $(FUZZ_LOGS)/$*.log"; exit 1; }
 	@echo "$*: $$(grep -E 'cov: [0-9]+' $(FUZZ_LOGS)/$*.log | tail -n 1)"
 
-# Each prints its part of README's table.
+# Each prints its part of the table in docs/performance.md.
 bench: setup ## throughput, latency, fleets, and what the steps of a reading and rules cost: fifteen minutes
 	cargo bench --locked --bench measure
 
