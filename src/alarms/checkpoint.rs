@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::kinds::{Remembered, Sample, Slice};
-use super::series::Newest;
+use super::newest::Newest;
 use crate::domain::{Ingress, Location, Unit, Value};
 
 const VERSION: u8 = 1;

@@ -332,7 +332,7 @@ impl Engine {
         let leaving = self.move_to(key, &mut series, &newest.location);
         for mut entry in leaving {
             let rule = &self.rules[entry.rule];
-            self.quieting.dependencies.forget(key, &mut entry);
+            entry.forget(key, &mut self.quieting.dependencies);
             let step = entry.close(rule, series.newest.moment());
             self.changed.insert((key.clone(), entry.rule));
             tell(self.cause, rule, key, &mut entry, &series.newest, step, out);
@@ -355,7 +355,7 @@ impl Engine {
     fn put(&mut self, key: Key, mut series: Series) {
         if !self.quieting.dependencies.is_empty() {
             for entry in &mut series.entries {
-                self.quieting.dependencies.observe(&key, &series.newest.location, entry);
+                entry.observe(&key, &series.newest.location, &mut self.quieting.dependencies);
             }
         }
         let due = series.due(&self.rules);

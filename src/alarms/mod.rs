@@ -14,6 +14,7 @@ mod checkpoint;
 pub mod engine;
 pub mod expression;
 mod kept;
+mod key;
 pub mod kinds;
 pub mod machine;
 mod newest;

@@ -6,6 +6,7 @@
 
 use crate::domain::{DISK, FINDER, Priority, Quantity, SensorId};
 
+use super::key::Key;
 use super::rule::{Kind, Rule, Selection};
 
 /// What is watched, and how grave its alarm is.
@@ -13,9 +14,6 @@ const FINDINGS: [(&str, Priority); 1] = [(DISK, Priority::High)];
 
 /// What the names of the built-in rules begin with. No configured rule has a colon in its name.
 const PREFIX: &str = "system:";
-
-/// A series: sensor and quantity.
-type Key = (SensorId, Quantity);
 
 /// The built-in rules.
 #[must_use]

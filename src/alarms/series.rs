@@ -11,19 +11,17 @@ use chrono::{DateTime, Utc};
 
 use super::around::Around;
 use super::checkpoint::{Lateness, Pending};
+pub(super) use super::key::Key;
 use super::kinds::{Memory, Remembered, Sample, Verdict, stale};
 use super::machine::{Alarm, Announcement, Change, Event, Moment, Rebase, Transition};
 pub(super) use super::newest::{Interval, Newest};
-use super::quiet::dependencies::Links;
+use super::quiet::dependencies::{Dependencies, Links};
 use super::quiet::reasons::{Quiet, Reasons};
 use super::quiet::{NamedSummary, chatter};
 use super::remarks::Remarks;
 use super::rule::{Kind, Rule};
 use super::units::Fit;
-use crate::domain::{Ingress, ListeningClocks, Operator, Quantity, SensorId};
-
-/// Names a series.
-pub(super) type Key = (SensorId, Quantity);
+use crate::domain::{Ingress, ListeningClocks, Location, Operator};
 
 /// The alarm of one rule.
 #[derive(Debug, Clone)]
@@ -316,6 +314,18 @@ impl Entry {
     /// Its indexes among the dependencies.
     pub fn links(&self) -> Links {
         self.quiet.as_ref().map(|quiet| quiet.links.clone()).unwrap_or_default()
+    }
+
+    /// Updates the dependencies for its present state and location.
+    pub fn observe(&mut self, key: &Key, location: &Location, dependencies: &mut Dependencies) {
+        let links = dependencies.observe(key, location, (self.rule, &self.alarm), &self.links());
+        links.into_iter().for_each(|links| self.link(links));
+    }
+
+    /// Removes it from the dependencies.
+    pub fn forget(&mut self, key: &Key, dependencies: &mut Dependencies) {
+        let links = dependencies.forget(key, self.rule, &self.links());
+        links.into_iter().for_each(|links| self.link(links));
     }
 
     /// Sets its indexes among the dependencies.

@@ -1,20 +1,12 @@
-//! Persists what outlives the process: sessions, their queues, and retained messages.
-//!
-//! Invariant: one group of changes at a time, in order. A failed group is retried, and everything that depends on
-//! it waits. Never: disk I/O on a connection's task.
+//! Storage of the hub's persistent state: sessions, their queues, and retained messages.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::access::Door;
-use super::hub::{Group, Hub, Restoring};
+use super::hub::{Hub, Restoring};
 use super::limits;
-use super::shared::{Shared, Waker};
 use crate::config::BrokerLimits;
 use crate::domain::KeptChange;
-
-/// Until a group that could not be written is tried again.
-const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// Persistent storage of the hub.
 pub trait Keep: Send + Sync {
@@ -38,12 +30,12 @@ pub fn random_mark() -> String {
 }
 
 /// Loads the persisted hub. Blocks.
-pub(super) fn restore(
+pub(super) fn restore<W: Clone>(
     now: i64,
     keep: Option<&Arc<dyn Keep>>,
     door: &Door,
     limits: &BrokerLimits,
-) -> Result<Hub<Waker>, String> {
+) -> Result<Hub<W>, String> {
     let hub = Hub::new(limits::of_hub(limits));
     let Some(keep) = keep else { return Ok(hub) };
     let mut restoring = Restoring::new(hub, now);
@@ -57,36 +49,4 @@ pub(super) fn restore(
         );
     }
     Ok(hub)
-}
-
-/// Writes each group of changes, for ever.
-pub(super) async fn write_changes(shared: &Shared) {
-    let Some(keep) = shared.keep.clone() else { return std::future::pending().await };
-    loop {
-        shared.changed.notified().await;
-        while let Some(group) = shared.with(|hub, _| hub.changes()) {
-            let (number, group) = (group.number, Arc::new(group));
-            while let Err(why) = write(keep.clone(), group.clone()).await {
-                shared.gauges.begin_keep_trouble(&why);
-                tokio::time::sleep(TRY_AGAIN).await;
-            }
-            shared.gauges.end_keep_trouble();
-            shared.with(|hub, _| hub.written(number));
-        }
-    }
-}
-
-async fn write(keep: Arc<dyn Keep>, group: Arc<Group>) -> Result<(), String> {
-    let written = tokio::task::spawn_blocking(move || keep.apply(&mut group.changes())).await;
-    written.unwrap_or_else(|panic| Err(panic.to_string()))
-}
-
-/// Writes the last changes, after all connections ended. Blocks.
-pub(super) fn write_the_rest(shared: &Shared) {
-    // After a panic, the state may be inconsistent.
-    let Some(keep) = shared.keep.as_ref().filter(|_| !shared.is_halfway()) else { return };
-    if let Some(group) = shared.with(|hub, _| hub.last_changes()) {
-        // None of it was acknowledged.
-        let _ = keep.apply(&mut group.changes());
-    }
 }

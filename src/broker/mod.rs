@@ -25,6 +25,7 @@ mod keep;
 mod limits;
 mod listeners;
 mod losses;
+mod persisting;
 mod publish_hook;
 mod rights;
 mod server;

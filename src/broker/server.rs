@@ -25,9 +25,9 @@ use super::clients::{ClientView, MOST_SHOWN};
 use super::connection;
 use super::files;
 use super::handshake::{Client, Handshake};
-use super::keep;
 use super::limits;
 use super::listeners::{Listener, Listeners, Plan};
+use super::persisting;
 use super::shared::{Rooms, Shared, Waker};
 use super::websocket;
 use super::wire::Wire;
@@ -139,7 +139,7 @@ impl Server {
     fn stop_here(mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(STOP_AT_MOST);
-            keep::write_the_rest(&self.shared);
+            persisting::write_the_rest(&self.shared);
         }
     }
 }
@@ -171,7 +171,7 @@ fn assemble(plan: &Plan, rooms: Rooms) -> Result<Assembled, Failure> {
             () = tick(&running) => {}
             () = running.publish_wills() => {}
             () = running.follow_access() => {}
-            () = keep::write_changes(&running) => {}
+            () = persisting::write_changes(&running) => {}
             () = running.broken.notified() => {}
         }
     });

@@ -9,9 +9,9 @@ use super::device_model::{
     DeviceTable, MappedAvailability, MappedValue, Mapping, Precision, Preset, PresetTable, Shape,
 };
 use super::errors::quote;
-use super::general::timezone;
 use super::inspector::At;
 use super::reader::TableReader;
+use super::timezone::timezone;
 use crate::domain::glob;
 
 /// Limit of tables: each is tried for each message that earlier ones don't claim.

@@ -52,6 +52,7 @@ mod syntax;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod timezone;
 mod units;
 mod web;
 mod web_model;

@@ -7,7 +7,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::fold::Note;
+use super::notes::Note;
 use crate::domain::{Measurement, QuickSet, SensorId};
 
 /// Backward step of the clock that is tolerated: a correction by NTP.

@@ -3,44 +3,16 @@
 //! Always: the copy gets its name after it is complete, checked and synced; until then it is `NAME.partial`. Never:
 //! overwrites an existing file, or is readable by other users.
 
-use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
+use super::holdings::Holdings;
 use super::sqlite::copies;
-
-/// Contents of a database file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holdings {
-    /// Readings of every quantity.
-    pub readings: u64,
-    /// Transitions of alarms, announced or not.
-    pub alert_events: u64,
-    /// Active alarms.
-    pub active_alarms: u64,
-    /// Receipt time of the last message in it; `None` if unknown.
-    pub as_of: Option<DateTime<Utc>>,
-}
-
-impl fmt::Display for Holdings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { readings, alert_events, active_alarms, as_of } = self;
-        write!(
-            f,
-            "readings: {readings}, alert events: {alert_events}, active alarms: {active_alarms}"
-        )?;
-        match as_of {
-            Some(at) => write!(f, ", as of {}", at.to_rfc3339_opts(SecondsFormat::Secs, true)),
-            None => Ok(()),
-        }
-    }
-}
 
 /// Why a copy could not be made or put in place, with the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

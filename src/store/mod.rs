@@ -15,6 +15,7 @@ mod backup;
 mod gauges;
 mod growth;
 mod history;
+mod holdings;
 mod identity;
 mod ledger;
 mod legacy;
@@ -30,13 +31,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use actor::Writer;
-pub use backup::{CopyError, Holdings, backup};
+pub use backup::{CopyError, backup};
 pub use gauges::{StoreCounts, StoreGauges, StoreTrouble};
 pub use growth::{Growth, GrowthFigures};
 pub use history::{
     AlarmReport, AlertFilter, BucketColumns, BucketQuery, BucketSource, BucketValues, QueryError,
     ReadingFilter, ReadingRow, RejectedMessages, Sparklines, StoredAlert,
 };
+pub use holdings::Holdings;
 use ledger::Backend;
 pub use ledger::{LedgerError, LedgerReader, Progress, Settings};
 pub use legacy::LegacyError;

@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
-use super::backup::{CopyError, Holdings, make, rename_new, sync_folder_of, with};
+use super::backup::{CopyError, make, rename_new, sync_folder_of, with};
+use super::holdings::Holdings;
 use super::sqlite::copies;
 use super::{Watch, lock};
 use crate::ingest::journal;

@@ -114,7 +114,7 @@ impl Engine {
             if entry.is_kept(&rule) {
                 self.changed.insert((key.clone(), entry.rule));
             }
-            self.quieting.dependencies.forget(key, entry);
+            entry.forget(key, &mut self.quieting.dependencies);
             let mut step = entry.close(&rule, now);
             let by = |action: &OperatorAction| -> (Change, Operator) {
                 (Change::Closed, action.operator.clone())

@@ -108,7 +108,7 @@ impl Engine {
             }
             for entry in &mut series.entries {
                 let rule = self.rules[entry.rule].clone();
-                self.quieting.dependencies.forget(&key, entry);
+                entry.forget(&key, &mut self.quieting.dependencies);
                 let step = entry.close(&rule, series.newest.moment());
                 super::tell(self.cause, &rule, &key, entry, &series.newest, step, out);
                 let (sensor_id, rule) = (key.0.clone(), rule.name.clone());

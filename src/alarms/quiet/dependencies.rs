@@ -9,8 +9,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::super::key::Key;
+use super::super::machine::Alarm;
 use super::super::rule::{Rule, Same};
-use super::super::series::{Entry, Key};
 use crate::domain::{Location, SensorId};
 
 /// Scope in which a cause explains others.
@@ -112,33 +113,38 @@ impl Dependencies {
         active.map(|cause| &self.names[*cause])
     }
 
-    /// Updates the counts for the present state and location of an alarm.
-    pub fn observe(&mut self, key: &Key, location: &Location, entry: &mut Entry) {
-        let Some(role) = self.roles.get(entry.rule) else { return };
-        let condition = entry.alarm.state().condition;
+    /// Updates the counts for the present state and location of an alarm, given with the index of its rule. Returns its
+    /// links if they changed.
+    pub fn observe(
+        &mut self,
+        key: &Key,
+        location: &Location,
+        (rule, alarm): (usize, &Alarm),
+        links: &Links,
+    ) -> Option<Links> {
+        let role = self.roles.get(rule)?;
+        let condition = alarm.state().condition;
         let is_cause = role.cause.is_some() && condition.is_active();
-        let is_open = role.explained_by.is_some()
-            && (condition.stands() || entry.alarm.suppressed_by().is_some());
-        self.link(key, entry, is_cause.then_some(location), is_open.then_some(location));
+        let is_open =
+            role.explained_by.is_some() && (condition.stands() || alarm.suppressed_by().is_some());
+        self.link(key, rule, links, [is_cause, is_open].map(|is| is.then_some(location)))
     }
 
-    /// Removes an alarm.
-    pub fn forget(&mut self, key: &Key, entry: &mut Entry) {
-        self.link(key, entry, None, None);
+    /// Removes an alarm of a rule. Returns its links if they changed.
+    pub fn forget(&mut self, key: &Key, rule: usize, links: &Links) -> Option<Links> {
+        self.link(key, rule, links, [None, None])
     }
 
     fn link(
         &mut self,
         key: &Key,
-        entry: &mut Entry,
-        cause: Option<&Location>,
-        open: Option<&Location>,
-    ) {
-        let links = entry.links();
-        if links.cause.as_ref() == cause && links.open.as_ref() == open {
-            return;
+        rule: usize,
+        old: &Links,
+        [cause, open]: [Option<&Location>; 2],
+    ) -> Option<Links> {
+        if old.cause.as_ref() == cause && old.open.as_ref() == open {
+            return None;
         }
-        let (old, rule) = (links.clone(), entry.rule);
         if old.cause.as_ref() != cause {
             // The new scope first: an alarm that moves within a scope never leaves it.
             cause.into_iter().for_each(|at| self.count(rule, key, at, true));
@@ -148,7 +154,7 @@ impl Dependencies {
             old.open.iter().for_each(|at| self.list(rule, key, at, false));
             open.into_iter().for_each(|at| self.list(rule, key, at, true));
         }
-        entry.link(Links { cause: cause.cloned(), open: open.cloned() });
+        Some(Links { cause: cause.cloned(), open: open.cloned() })
     }
 
     /// Counts an active alarm of a cause in or out, for each sense of "the same place".

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::key::Key;
 use super::super::machine::{Alarm, Moment, Rebase};
 use super::super::rule::Rule;
-use super::super::series::Key;
 use super::chatter::{self, Chatter};
 use super::dependencies::Links;
 use super::{NamedSummary, Quieting, Summary};

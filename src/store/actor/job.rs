@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use tokio::sync::oneshot;
 
-use super::questions::Answer;
 use crate::domain::{AlertEvent, Position};
 use crate::messages::{KeptByReceiver, LoadAlerts, ResumePoint};
 use crate::store::backlog::BacklogItem;
 use crate::store::ledger::{Backend, Ledger, LedgerError};
 use crate::store::watch::Watch;
+
+/// The answer to a question about the ledger.
+pub(super) type Answer<T> = Result<T, String>;
 
 /// Query answered from the ledger after the next commit.
 pub(super) enum Question {

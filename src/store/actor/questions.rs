@@ -7,16 +7,13 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::Writer;
-use super::job::{Question, answer};
+use super::job::{Answer, Question, answer};
 use crate::domain::{AlertEvent, Fingerprint};
 use crate::messages::{
     ConfirmCommitted, FindStored, KeptByReceiver, LoadAlerts, LoadReceiver, LoadResumePoint,
     ResumePoint,
 };
 use crate::supervisor::Routed;
-
-/// The answer to a question about the ledger.
-pub(super) type Answer<T> = Result<T, String>;
 
 impl Writer {
     /// Queues a query for after the next commit, with its permit.

@@ -15,7 +15,8 @@ use std::thread::JoinHandle;
 
 use r2d2_sqlite::rusqlite::{self, Connection, OpenFlags};
 
-use super::database::{BUSY_TIMEOUT, OpenError, Reason};
+use super::connect::BUSY_TIMEOUT;
+use super::open_error::{OpenError, Reason};
 
 /// Size at which the log is checkpointed inside a commit: 64 MiB, in pages of 4 KiB.
 pub(in crate::store) const BACKSTOP_PAGES: i64 = 16 * 1024;

@@ -8,10 +8,11 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, OptionalExtension, Transaction};
 
-use super::database::{OpenError, Reason, accept, check_place, open_to_read, open_to_write};
+use super::connect::{accept, check_place, open_to_read, open_to_write};
+use super::open_error::{OpenError, Reason};
 use super::schema::{self, Found, MIGRATED_VERSION, VERSION};
 use super::{events, resume};
-use crate::store::backup::Holdings;
+use crate::store::holdings::Holdings;
 
 /// Minimum gap of positions and numbers that a restore leaves, if the clock is behind them: more than any
 /// installation uses between a backup and its restore.

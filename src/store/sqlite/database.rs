@@ -1,12 +1,13 @@
 //! Opening of the file: identification, access check, settings.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, MAIN_DB, OpenFlags};
+use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, MAIN_DB};
 
 use super::checkpoint::{BACKSTOP_PAGES, Checkpoints};
+use super::connect::{accept, check_place, open_to_read, open_to_write};
 use super::events;
+use super::open_error::{OpenError, Reason};
 use super::retention::Deletion;
 use super::rollups::Rollups;
 use super::schema::{self, Found, MIGRATED_VERSION, VERSION};
@@ -14,10 +15,6 @@ use crate::config::Durability;
 use crate::domain::{Location, Position, Quantity, QuickMap, SensorId, Unit};
 use crate::store::ledger::Settings;
 use crate::store::rollups::{SeriesId, SharedHours};
-
-/// Timeout of a statement for another program's lock. Short, because the writer retries itself, and a stop must not
-/// wait for it.
-pub(in crate::store) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Page cache in SQLite's notation: negative for KiB. Enough for the hot end of every index, even when a fleet's
 /// late readings touch many pages; no more, since all of it is used in time.
@@ -28,92 +25,6 @@ const WAL_LIMIT_BYTES: i64 = 64 * 1024 * 1024;
 
 /// Cached prepared statements; the writer uses about twenty.
 const STATEMENTS: usize = 48;
-
-/// Why the database can't be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("can't use the database `{}`: {reason}", path.display())]
-pub struct OpenError {
-    /// Path of the database file.
-    pub path: PathBuf,
-    /// Cause.
-    pub reason: Reason,
-}
-
-/// Cause and remedy.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Reason {
-    #[error("there is no such file: start `vigie run` first, or correct storage.path")]
-    Missing,
-    #[error("its folder doesn't exist: create it, or correct storage.path")]
-    NoFolder,
-    #[error(
-        "its write-ahead log `{}` is there without it: put the database back beside it, or move \
-         that file away to begin with a new database", .0.display()
-    )]
-    LogAlone(PathBuf),
-    #[error("it is a folder: name a file in storage.path")]
-    IsFolder,
-    #[error("the file is no SQLite database: move it away, or correct storage.path")]
-    NotADatabase,
-    #[error(
-        "it was made by something else (its tables aren't Vigie's): move it away, or correct \
-         storage.path"
-    )]
-    Foreign,
-    #[error(
-        "it was written by a newer Vigie (schema version {found}, this one knows {VERSION}): use \
-         that one, or another file"
-    )]
-    Newer { found: u32 },
-    #[error(
-        "it has schema version {found}, which no release had: only version {MIGRATED_VERSION} and \
-         {VERSION} are read; move it away to begin with a new database"
-    )]
-    Unsupported { found: u32 },
-    #[error("it was not written by this version yet: start `vigie run` once, which converts it")]
-    Older,
-    #[error("it can't be written: check who owns the file and its folder, and their permissions")]
-    ReadOnly,
-    #[error(
-        "its place can't hold a write-ahead log (SQLite chose `{0}` instead): use a file on a \
-         local disk"
-    )]
-    NoWal(String),
-    /// Locked by another program, or the disk is full: worth another try.
-    #[error("{0}: close the program that holds it, or free some space")]
-    Busy(String),
-    #[error("{0}: check the file, its folder, and the disk")]
-    Other(String),
-}
-
-impl OpenError {
-    pub(in crate::store) fn new(path: &Path, reason: Reason) -> Self {
-        Self { path: path.to_owned(), reason }
-    }
-
-    pub(in crate::store) fn sqlite(path: &Path, error: &rusqlite::Error) -> Self {
-        Self::new(path, Reason::from(error))
-    }
-}
-
-impl From<&rusqlite::Error> for Reason {
-    fn from(error: &rusqlite::Error) -> Self {
-        if is_transient(error) {
-            return Self::Busy(error.to_string());
-        }
-        match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => Self::NotADatabase,
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly,
-            _ => Self::Other(error.to_string()),
-        }
-    }
-}
-
-/// True if the same statement may succeed later without a restart.
-pub(in crate::store) fn is_transient(error: &rusqlite::Error) -> bool {
-    use ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
-    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull))
-}
 
 /// The open file, for its one writer.
 #[derive(Debug)]
@@ -204,17 +115,6 @@ pub(in crate::store) fn check_readable(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-pub(in crate::store) fn check_place(path: &Path) -> Result<(), OpenError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if folder.is_some_and(|folder| !folder.is_dir()) {
-        Err(OpenError::new(path, Reason::NoFolder))
-    } else if path.is_dir() {
-        Err(OpenError::new(path, Reason::IsFolder))
-    } else {
-        Ok(())
-    }
-}
-
 /// SQLite deletes the write-ahead log of a file that is not there, with all that was stored of late.
 fn check_log(path: &Path) -> Result<(), OpenError> {
     let has_content = |path: &Path| path.metadata().is_ok_and(|file| file.len() > 0);
@@ -228,36 +128,6 @@ fn check_log(path: &Path) -> Result<(), OpenError> {
 /// Examines the file on a read-only connection: a writing one would checkpoint the write-ahead log when it closes.
 fn look(path: &Path) -> rusqlite::Result<Found> {
     schema::examine(&open_to_read(path)?)
-}
-
-pub(in crate::store) fn open_to_write(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    Ok(connection)
-}
-
-/// Read-only connection, which no writer blocks.
-pub(in crate::store) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    Ok(connection)
-}
-
-pub(in crate::store) fn accept(path: &Path, found: Found) -> Result<(), OpenError> {
-    match found {
-        Found::Foreign => Err(OpenError::new(path, Reason::Foreign)),
-        Found::Version(found) if found > VERSION => {
-            Err(OpenError::new(path, Reason::Newer { found }))
-        }
-        Found::Version(found) if !schema::is_supported(found) => {
-            Err(OpenError::new(path, Reason::Unsupported { found }))
-        }
-        Found::Empty | Found::Origin | Found::Version(_) => Ok(()),
-    }
 }
 
 fn configure(connection: &Connection, settings: &Settings) -> Result<(), OpenError> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use r2d2_sqlite::rusqlite::types::{ToSqlOutput, Value as Sql};
 use r2d2_sqlite::rusqlite::{self, Connection, Row, TransactionBehavior};
 
-use super::recall::{Unreadable, moment, text};
+use super::columns::{Unreadable, moment, text};
 use crate::domain::{
     AlertEvent, AlertState, Change, Location, Operator, Priority, Quantity, SensorId, Unit, Value,
     time,

@@ -8,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, OptionalExtension as _, Transaction};
 
-use super::database::{OpenError, open_to_write};
+use super::connect::open_to_write;
+use super::open_error::{OpenError, Reason};
 use crate::config::Durability;
 use crate::domain::KeptChange;
 
@@ -32,9 +33,8 @@ impl Kept {
         match connect(path, durability) {
             Ok(connection) => Ok((Self(Mutex::new(connection)), None)),
             Err(error) if is_damaged(&error) => {
-                let aside = move_aside(path).map_err(|error| {
-                    OpenError::new(path, super::database::Reason::Other(error.to_string()))
-                })?;
+                let aside = move_aside(path)
+                    .map_err(|error| OpenError::new(path, Reason::Other(error.to_string())))?;
                 let connection = connect(path, durability).map_err(failed)?;
                 Ok((Self(Mutex::new(connection)), Some(aside)))
             }

@@ -2,6 +2,8 @@
 //! codes.
 
 pub(super) mod checkpoint;
+mod columns;
+mod connect;
 pub(super) mod copies;
 pub(super) mod database;
 pub(super) mod decoders;
@@ -10,6 +12,7 @@ pub(super) mod events;
 pub(crate) mod fixtures;
 pub(super) mod header;
 pub(super) mod kept;
+pub(super) mod open_error;
 mod pool;
 pub(super) mod query;
 pub(super) mod recall;
@@ -27,7 +30,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite;
 
-use self::database::{Database, OpenError, Reason, check_readable, is_transient};
+use self::database::{Database, check_readable};
+use self::open_error::{OpenError, Reason, is_transient};
 use self::pool::{Pool, PooledConnection};
 use self::resume::SeriesStates;
 use super::ledger::{

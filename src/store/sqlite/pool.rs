@@ -8,7 +8,8 @@ use std::time::Duration;
 use r2d2_sqlite::SqliteConnectionManager;
 use r2d2_sqlite::rusqlite::OpenFlags;
 
-use super::database::{BUSY_TIMEOUT, OpenError, Reason};
+use super::connect::BUSY_TIMEOUT;
+use super::open_error::{OpenError, Reason};
 
 pub(super) type Pool = r2d2::Pool<SqliteConnectionManager>;
 

@@ -5,11 +5,11 @@
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
-use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Connection, Row};
 
+use super::columns::{Unreadable, moment, text};
 use super::events::{self, EVENT_COLUMNS};
-use crate::domain::{AlarmState, AlertEvent, Quantity, SensorId, StandingAlert, time};
+use crate::domain::{AlarmState, AlertEvent, Quantity, SensorId, StandingAlert};
 use crate::store::ledger::PendingQuery;
 
 pub(in crate::store) static PENDING_SQL: LazyLock<String> = LazyLock::new(|| {
@@ -19,9 +19,6 @@ pub(in crate::store) static PENDING_SQL: LazyLock<String> = LazyLock::new(|| {
         *EVENT_COLUMNS
     )
 });
-
-/// Why a row is no alert.
-pub(in crate::store) type Unreadable = Box<dyn std::error::Error>;
 
 pub(in crate::store) fn standing_alerts(
     connection: &Connection,
@@ -126,13 +123,4 @@ fn readable(row: &Row<'_>) -> Option<AlarmState> {
 fn alarm_state(row: &Row<'_>) -> Result<AlarmState, Unreadable> {
     let sensor_id = SensorId::new(&text(row, 0)?)?;
     Ok(AlarmState { sensor_id, rule: text(row, 1)?, state: Some(row.get(2)?) })
-}
-
-pub(in crate::store) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
-    row.get(column)
-}
-
-pub(in crate::store) fn moment(row: &Row<'_>, column: usize) -> Result<DateTime<Utc>, Unreadable> {
-    let text = text(row, column)?;
-    time::parse_stored(&text).ok_or_else(|| format!("`{text}` is no timestamp").into())
 }

@@ -3,7 +3,7 @@
 use r2d2_sqlite::rusqlite::{self, Connection, params};
 
 use super::carry::number;
-use super::scan::Scanned;
+use super::scanned::Scanned;
 use crate::store::rollups::{Bucket, LateBuckets};
 
 /// Late buckets merged in one go: 20 MB of memory.

@@ -10,6 +10,7 @@
 pub(super) mod carry;
 mod late;
 mod scan;
+mod scanned;
 mod state;
 pub(super) mod steps;
 pub(super) mod upkeep;

@@ -15,9 +15,10 @@ use r2d2_sqlite::rusqlite::{self, Connection, Row, params};
 
 use super::carry::number;
 use super::late;
+use super::scanned::Scanned;
 use crate::domain::time;
-use crate::store::rollups::{Boundary, Bucket, HOUR_MS, LateBuckets, OpenHours, SeriesId, Tier};
-use crate::store::sqlite::database::open_to_read;
+use crate::store::rollups::{Boundary, Bucket, HOUR_MS, OpenHours, SeriesId, Tier};
+use crate::store::sqlite::connect::open_to_read;
 
 /// Rows after which a scan of unwritten hours ends with its hour: so an old installation is read a few hours at a
 /// time.
@@ -50,15 +51,6 @@ pub(super) enum ScanFor {
     /// Hours that are sealed and not written, by their id.
     Unwritten(i64),
     Late,
-}
-
-/// Result of a scan.
-#[derive(Debug)]
-pub(super) enum Scanned {
-    /// All that there is before a time.
-    Rows { hours: OpenHours, until: i64 },
-    /// Late buckets up to an id, and whether those were all.
-    Late { buckets: LateBuckets, through: i64, is_all: bool },
 }
 
 /// A scan in progress. Dropping it ends it.

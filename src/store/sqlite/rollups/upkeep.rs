@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use r2d2_sqlite::rusqlite::{self, Connection, TransactionBehavior, params};
 
-use super::scan::{Scan, ScanFor, ScanJob, Scanned};
+use super::scan::{Scan, ScanFor, ScanJob};
+use super::scanned::Scanned;
 use super::state::Unwritten;
 use super::steps::{Run, Source};
 use super::{Memory, Rollups, late};
