@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::heartbeat_model::HeartbeatConfig;
 use super::inspector::At;
 use super::network::topic_prefix;
 use super::reader::TableReader;
 use super::receiver_channels::http;
-use super::receiver_model::HttpConfig;
 use super::rule_kinds::not_longer;
 
 /// A shorter interval proves no more: records are judged and stored within a second.
@@ -15,19 +15,6 @@ const SHORTEST: Duration = Duration::from_secs(1);
 
 /// A longer interval notices a failure too late.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
-
-/// Periodic request or message, sent while alarms get through. Has at least one destination.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeartbeatConfig {
-    /// HTTP request, if configured.
-    pub http: Option<HttpConfig>,
-    /// Topic of an MQTT message, if configured.
-    pub topic: Option<Arc<str>>,
-    /// From one beat to the next.
-    pub interval: Duration,
-    /// Whether it stops while there is no connection to the broker.
-    pub needs_broker: bool,
-}
 
 /// Topics below the prefix that have a meaning of their own.
 const TAKEN: [&str; 4] = ["sensors", "alerts", "availability", "alarms"];

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 pub use super::connection_model::*;
 use super::device_model::DeviceTable;
-use super::heartbeat::HeartbeatConfig;
+use super::heartbeat_model::HeartbeatConfig;
 use super::receiver_model::ReceiverConfig;
 use super::web_model::WebConfig;
 use crate::alarms::quiet::QuietSettings;

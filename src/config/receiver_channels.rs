@@ -10,13 +10,14 @@ use toml::de::DeValue;
 use super::credentials::login;
 use super::errors::{Mistake, quote};
 use super::inspector::At;
-use super::model::{Secret, SecretSource};
+use super::model::Secret;
 use super::reader::TableReader;
 use super::receiver_mail::email;
 use super::receiver_model::{
     ChannelConfig, HttpConfig, Method, PLACEHOLDERS, TemplateConfig, TextSource, UrlSource,
 };
 use super::receiver_services::Service;
+use super::secrets::{self, plain_or_secret};
 use super::similar::one_of;
 
 /// Limit of a message's frame, without what is inserted.
@@ -121,49 +122,12 @@ const PROXY: Place = Place {
 };
 
 fn place(table: &mut TableReader<'_>, place: &Place) -> Option<UrlSource> {
-    let (plain, kept) = plain_or_kept(table, place.keys, place.what);
+    let (plain, kept) = plain_or_secret(table, place.keys, place.what);
     if let Some(At { at, value }) = plain {
         let url = table.inspector.check(at, place.checked(value))?;
         return Some(UrlSource::Plain(Secret::new(url.to_owned())));
     }
     kept.map(UrlSource::Kept)
-}
-
-/// A text in the file itself or elsewhere, by its three keys.
-pub(super) fn plain_or_kept<'a>(
-    table: &mut TableReader<'a>,
-    keys: [&'static str; 3],
-    called: &str,
-) -> (Option<At<&'a str>>, Option<SecretSource>) {
-    let [plain, env, file] = keys;
-    let (plain, env, file) = (table.text(plain), table.text(env), table.path(file));
-    let given: Vec<usize> = keys.iter().filter_map(|key| table.place_of(key)).collect();
-    if let [_, second, ..] = given[..] {
-        let [a, b, c] = keys;
-        let what = format!("the {called} is given twice");
-        table.wrong(second, what, format!("keep one of {a}, {b} and {c}"));
-    }
-    match plain {
-        Some(plain) => (Some(plain), None),
-        None => (None, kept(table, env, file.map(|file| file.value))),
-    }
-}
-
-/// Source of a secret: variable or file.
-fn kept(
-    table: &TableReader<'_>,
-    env: Option<At<&str>>,
-    file: Option<std::path::PathBuf>,
-) -> Option<SecretSource> {
-    let Some(At { at, value: name }) = env else { return file.map(SecretSource::File) };
-    let is_fit = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(is_fit) {
-        // Not quoted: it may be the secret itself.
-        let hint = "name the variable that holds it, such as VIGIE_WEBHOOK_URL";
-        table.wrong(at, "this is no name of an environment variable", hint);
-        return None;
-    }
-    Some(SecretSource::Env(name.to_owned()))
 }
 
 impl Place {
@@ -236,7 +200,7 @@ fn header(
         let name = format!("the header {}", quote(name));
         let mut table = section.as_table("headers", name, value, hint);
         let (env, file) = (table.text("env"), table.path("file"));
-        let source = kept(&table, env, file.map(|file| file.value));
+        let source = secrets::source(&table, env, file.map(|file| file.value));
         if env.is_none() && source.is_none() && !table.has("env") && !table.has("file") {
             table.missing("env", hint());
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::model::{Login, Secret, SecretSource};
+use super::connection_model::{Login, Secret, SecretSource};
 use crate::domain::Priority;
 
 /// Placeholders of a template's body.

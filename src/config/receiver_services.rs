@@ -11,8 +11,8 @@ use super::errors::quote;
 use super::inspector::At;
 use super::model::SecretSource;
 use super::reader::TableReader;
-use super::receiver_channels::plain_or_kept;
 use super::receiver_model::{ServiceConfig, TelegramChat, TextSource, UrlSource};
+use super::secrets::plain_or_secret;
 
 /// ntfy's own bound.
 const LONGEST_TOPIC: usize = 64;
@@ -76,7 +76,7 @@ fn check_ntfy_url(table: &TableReader<'_>, url: Option<&UrlSource>) {
 
 fn topic(table: &mut TableReader<'_>) -> Option<TextSource> {
     let keys = ["topic", "topic_env", "topic_file"];
-    let (plain, kept) = plain_or_kept(table, keys, "topic");
+    let (plain, kept) = plain_or_secret(table, keys, "topic");
     if !keys.iter().any(|key| table.has(key)) {
         table.missing("topic", "add topic = \"…\", or topic_env or topic_file");
     }
@@ -96,7 +96,7 @@ fn token(table: &mut TableReader<'_>) -> Option<SecretSource> {
         table.wrong(at, "a secret has no place in this file", hint);
         return None;
     }
-    let (_, kept) = plain_or_kept(table, ["token", "token_env", "token_file"], "token");
+    let (_, kept) = plain_or_secret(table, ["token", "token_env", "token_file"], "token");
     if !table.has("token_env") && !table.has("token_file") {
         table.missing("token_env", "name the variable that holds the bot's token, or token_file");
     }

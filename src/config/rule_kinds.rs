@@ -9,11 +9,13 @@ use super::duration;
 use super::inspector::At;
 use super::reader::TableReader;
 use super::rule_texts::{LONGEST_EXPRESSION_BYTES, text_up_to};
-use super::rules::LONGEST_DELAY;
 use super::sensors::sensor_id;
 use crate::alarms::expression::{Expression, ExpressionError};
 use crate::alarms::rule::Kind;
 use crate::domain::SensorId;
+
+/// A longer delay is a disabled alarm, for which there are other means.
+pub(super) const LONGEST_DELAY: Duration = Duration::from_secs(30 * 86_400);
 
 /// A window's readings are kept in memory, for each sensor of the rule.
 const LONGEST_WINDOW: Duration = Duration::from_secs(86_400);

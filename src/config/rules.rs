@@ -5,14 +5,13 @@
 //! `rule_texts`. Never: judges a reading or evaluates an expression, which stays text.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use super::errors::{Mistake, quote};
 use super::inspector::At;
 use super::model::AlertsConfig;
 use super::quiet::{self, Reference};
 use super::reader::TableReader;
-use super::rule_kinds::{duration_up_to, kind};
+use super::rule_kinds::{LONGEST_DELAY, duration_up_to, kind};
 use super::rule_texts::{LONGEST_RUNBOOK_BYTES, message, patterns, text_up_to};
 use super::sensors::quantity;
 use super::units::limit_unit;
@@ -25,9 +24,6 @@ pub(super) const MOST_RULES: usize = 10_000;
 
 /// Names are shown in columns and stored with each event.
 const LONGEST_NAME_BYTES: usize = 64;
-
-/// A longer delay is a disabled alarm, for which there are other means.
-pub(super) const LONGEST_DELAY: Duration = Duration::from_secs(30 * 86_400);
 
 const PRIORITIES: [(&str, Priority); 4] = [
     ("low", Priority::Low),
@@ -187,6 +183,8 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::super::testing::{accepted, hint};
+    use std::time::Duration;
+
     use super::*;
 
     const HIGH: &str = "kind = \"high\"\nlimit = 8.0\n";
