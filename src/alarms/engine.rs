@@ -4,55 +4,54 @@
 //! the newest of its series changes nothing. Time comes from [`Engine::advance`] alone, which is called for each
 //! record of the log: the engine is a fold over the log. The results of [`Engine::changes`] and
 //! [`Engine::take_checkpoints`], committed with their readings and passed to [`Engine::restore`], make an engine
-//! that continues exactly as this one would. Series without rules are then dropped. Operators' actions are in
-//! `operate`. Never: more than one series per sensor and quantity received or expected, or more received ones than
+//! that continues exactly as this one would. Series without rules are then dropped. Never: more than one series per sensor and quantity received or expected, or more received ones than
 //! [`MOST_SERIES`], not counting those named in the configuration.
 
+mod advance;
+mod change;
 mod checkpoints;
 mod devices;
-mod entries;
-mod forget;
 mod ids;
 mod late;
 mod live;
+mod model;
 mod named;
 mod operate;
-mod own;
-mod quieting;
+mod persist;
 mod recall;
 mod reload;
 mod restore;
+mod summaries;
 mod telling;
 mod time;
 mod tombstones;
-mod units;
 mod unread;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::kept::{self, Kept};
-use super::machine::Transition;
-use super::quiet::{Quieting, Summary};
+use super::around::Around;
+use super::kept;
+use super::quiet::Quieting;
+use super::quiet::reasons::Reasons;
 use super::rule::Rule;
 use super::select::Index;
-use super::series::{Entry, Key, Newest, Series, is_timed};
-use super::units::Fits;
+use super::series::{Entry, Key, Newest, Series, Step};
+use super::units::{Fit, Fits, UnitNotice};
 use crate::domain::{
-    AlarmState, Ingress, ListeningClocks, Location, Operator, QuickMap, Reading, ReadingClock,
-    ReadingCounts, SensorId, SeriesState, StandingAlert, Unit, Value,
+    AlarmState, Ingress, ListeningClocks, QuickMap, Reading, ReadingClock, SensorId, Unit,
 };
 
 use self::checkpoints::{Checkpoints, Concerned};
 use self::devices::Devices;
 use self::ids::Ids;
-pub use self::live::SeriesView;
+pub use self::live::{Live, SeriesView};
+pub use self::model::{Expected, Judgement, Outcome, Past};
 use self::named::Named;
-pub use self::quieting::Expected;
-use self::telling::tell;
+use self::telling::{note, tell};
 use self::time::{Cause, Looks};
 pub use self::time::{Deadlines, RecordTime};
 use self::tombstones::Tombstones;
@@ -61,72 +60,6 @@ use self::tombstones::Tombstones;
 /// series are not judged. More than twice the largest intended fleet. Measured: 0.4 kB per series with one rule,
 /// 0.5 kB with two; a device that invents an id for each reading must not fill the memory.
 pub const MOST_SERIES: usize = 250_000;
-
-/// Transition of an alarm, or a summary of several, with all attributes of an alert event.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    /// Rule of the alarm.
-    pub rule: Arc<Rule>,
-    /// `HIGH_TEMPERATURE`, …
-    pub alert_type: Arc<str>,
-    /// Limit that the rule sets, in the unit of [`Kind::threshold`](super::rule::Kind::threshold), converted into that of
-    /// the value.
-    pub threshold: f64,
-    /// Id of the alert, from its raise to its return.
-    pub alert_id: Arc<str>,
-    /// Sensor of the alarm's series; `*` for what concerns all alarms.
-    pub sensor_id: SensorId,
-    /// Location in the sensor's newest reading; may be empty.
-    pub location: Location,
-    /// Unit of the value.
-    pub unit: Unit,
-    /// Newest value of the series; `None` without any reading.
-    pub value: Option<Value>,
-    /// Change of the alarm, with the state it led to.
-    pub transition: Transition,
-    /// Whether its sensor was reported offline.
-    pub is_offline: bool,
-    /// Summary, if it isn't the transition of one alarm.
-    pub summary: Option<Summary>,
-    /// True for an end that would be announced if its rule announced ends.
-    pub is_silent_end: bool,
-    /// Whether it is part of a flood.
-    pub in_flood: bool,
-    /// Operator who caused it; `None` for all others.
-    pub operator: Option<Operator>,
-}
-
-/// Verdict on one reading.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Judgement {
-    /// Whether the reading itself violates a rule, regardless of delays.
-    pub is_broken: bool,
-    /// Newest time of the series before, if its clock went back with this reading.
-    pub clock_went_back_from: Option<DateTime<Utc>>,
-    /// Whether it was not judged because [`MOST_SERIES`] is reached.
-    pub is_one_too_many: bool,
-    /// Whether its unit does not convert into that of a rule: by a strict rule it was not judged.
-    pub is_unfit: bool,
-}
-
-/// Stored state that an engine resumes from, as of one commit.
-#[derive(Debug, Default)]
-pub struct Past {
-    /// Listening clocks, one for each way in.
-    pub clocks: ListeningClocks,
-    /// Wall clock at the last record; `None` as an earlier version left it.
-    pub received_at: Option<DateTime<Utc>>,
-    /// Ingress of state that an earlier version stored with a single listening clock.
-    pub former_ingress: Ingress,
-    /// Last checkpoints.
-    pub series: Vec<SeriesState>,
-    /// Readings stored since the oldest checkpoint that others were stored after.
-    pub since_checkpoints: ReadingCounts,
-    /// Stored states of alarms.
-    pub alarms: Vec<AlarmState>,
-    /// Active alerts by their events.
-    pub standing: Vec<StandingAlert>,
-}
 
 /// Alarm states of all series. A fold: its state follows from the records applied so far.
 #[derive(Debug, Default)]
@@ -148,8 +81,6 @@ pub struct Engine {
     ids: Ids,
     /// Stored alarms whose rules were removed.
     orphans: Vec<AlarmState>,
-    /// Alarms from before alarm states were stored, until their series has a reading.
-    inherited: HashMap<(SensorId, Arc<str>), StandingAlert>,
     /// Stored alarms of which nothing is readable.
     unread: Vec<(SensorId, Arc<str>)>,
     /// Zone of the time of day in expressions.
@@ -269,58 +200,48 @@ impl Engine {
         judgement
     }
 
-    /// Notes the ingress of a series: its silence and delays run on that listening clock.
-    fn hear_by(&mut self, key: &Key, ingress: Ingress) {
-        let Some(series) = self.series.get_mut(key) else { return };
-        if series.newest.ingress == ingress {
-            return;
-        }
-        if let Some(look_at) = series.look_at.take() {
-            self.looks.remove(series.newest.ingress, look_at, key);
-        }
-        series.change_ingress(ingress, &self.clocks);
-        series.newest.position = self.cause.position;
-        for entry in &series.entries {
-            if !entry.is_at_rest() || is_timed(&self.rules[entry.rule]) {
-                self.changed.insert((key.clone(), entry.rule));
-            }
-        }
-        series.look_at = series.due(&self.rules);
-        if let Some(look_at) = series.look_at {
-            self.looks.insert(ingress, look_at, key.clone());
-        }
-        if series.late_since.is_some() {
-            self.checkpoints.note_lateness(key);
-        }
+    /// Restarts the comparison of a removed series whose clock went back to `newest`: its readings are no longer
+    /// late.
+    pub(super) fn go_back(
+        &mut self,
+        key: &Key,
+        mut series: Series,
+        newest: &Newest,
+        out: &mut Vec<Outcome>,
+    ) -> Series {
+        series.begin_anew(&self.rules, newest.at);
+        self.series.insert(key.clone(), series);
+        self.take(key, newest, out) // it may be elsewhere by now
     }
 
-    /// Alarm states to store: those changed since the last call.
-    pub fn changes(&mut self) -> Vec<AlarmState> {
-        self.gone.clear();
-        let mut changes = std::mem::take(&mut self.orphans);
-        changes.extend(self.quieting.flood.as_mut().and_then(quieting::kept_of_all));
-        for (key, rule) in self.changed.drain() {
-            let series = self.series.get(&key);
-            let entry = series.and_then(|s| Some((s, s.entries.iter().find(|e| e.rule == rule)?)));
-            let (rule, mark) = (&self.rules[rule], self.marks[rule]);
-            let kept = entry.filter(|(_, entry)| entry.is_kept(rule));
-            if let Some(id) = kept.and_then(|(_, entry)| entry.id.as_ref()) {
-                self.ids.note(id, &key);
-            }
-            let state = kept.and_then(|(series, entry)| {
-                serde_json::to_string(&Kept::new(rule, mark, entry, &series.newest)).ok()
-            });
-            changes.push(AlarmState { sensor_id: key.0, rule: rule.name.clone(), state });
+    /// Whether the late reading of a removed series violates a limit. Puts the series back.
+    pub(super) fn hear_late(
+        &mut self,
+        key: Key,
+        mut series: Series,
+        late: &Newest,
+        out: &mut Vec<Outcome>,
+    ) -> bool {
+        let is_broken = series.would_break(&self.rules, late);
+        series.late_since.get_or_insert(late.heard);
+        self.note_foreign_unit(&key, &mut series, &late.unit);
+        self.note_lateness(&key, &series);
+        self.series.insert(key.clone(), series);
+        self.hear_speak(key, late.heard, out);
+        is_broken
+    }
+
+    /// A reading of a removed series is stored in another unit than the newest, and is not the newest: rows may be
+    /// read again in the unit that was stored last.
+    pub(super) fn note_foreign_unit(&mut self, key: &Key, series: &mut Series, unit: &Unit) {
+        if series.newest.unit != *unit {
+            self.note_change(key, series, true);
         }
-        self.ids.tidy(|key, id| {
-            self.series.get(key).is_some_and(|series| series.place_of(id).is_some())
-        });
-        changes
     }
 
     /// Removes a series for processing, with the rules for its present location: a late reading doesn't move it.
     /// Creates it if it is new.
-    fn take(&mut self, key: &Key, newest: &Newest, out: &mut Vec<Outcome>) -> Series {
+    pub(super) fn take(&mut self, key: &Key, newest: &Newest, out: &mut Vec<Outcome>) -> Series {
         let Some(mut series) = self.series.remove(key) else {
             self.note_begin(key);
             let (entries, _) = self.entries_at(key, newest.place(), Vec::new());
@@ -343,7 +264,7 @@ impl Engine {
     }
 
     /// Location and newest reading are stored with each of its alarms.
-    fn keep_anew(&mut self, key: &Key, series: &Series) {
+    pub(super) fn keep_anew(&mut self, key: &Key, series: &Series) {
         for entry in &series.entries {
             if entry.is_kept(&self.rules[entry.rule]) {
                 self.changed.insert((key.clone(), entry.rule));
@@ -352,7 +273,7 @@ impl Engine {
     }
 
     /// Puts a series back, and schedules its next check.
-    fn put(&mut self, key: Key, mut series: Series) {
+    pub(super) fn put(&mut self, key: Key, mut series: Series) {
         if !self.quieting.dependencies.is_empty() {
             for entry in &mut series.entries {
                 entry.observe(&key, &series.newest.location, &mut self.quieting.dependencies);
@@ -368,8 +289,101 @@ impl Engine {
         }
         self.series.insert(key, series);
     }
+
+    /// Judges the newest reading of a removed series; returns whether it violates a rule.
+    pub(super) fn judge_newest(
+        &mut self,
+        key: &Key,
+        series: &mut Series,
+        previous: Option<DateTime<Utc>>,
+        out: &mut Vec<Outcome>,
+    ) -> bool {
+        let Series { newest, entries, .. } = series;
+        let newest = &*newest;
+        let find = |sensor: &SensorId| {
+            let of = || self.series.get(&(sensor.clone(), key.1.clone())).map(|it| &it.newest);
+            let found = if *sensor == key.0 { Some(newest) } else { of() };
+            found.and_then(|found| Some((found.sample()?, found.unit.clone())))
+        };
+        let around = Around { newest_of: &find, unit: &newest.unit, previous, zone: self.zone };
+        let reasons = Reasons { quieting: &self.quieting, key, location: &newest.location };
+        let mut is_broken = false;
+        for entry in entries {
+            let rule = &self.rules[entry.rule];
+            let step = entry.judge(rule, newest, &around, reasons);
+            is_broken |= step.is_broken;
+            note((&mut self.changed, self.cause), rule, key, entry, newest, step, out);
+        }
+        is_broken
+    }
+
+    /// Does something to each alarm of a series.
+    pub(super) fn each_entry(
+        &mut self,
+        key: Key,
+        out: &mut Vec<Outcome>,
+        mut act: impl FnMut(&mut Entry, &Rule, &Newest, Reasons<'_>) -> Step,
+    ) {
+        let Some(mut series) = self.series.remove(&key) else { return };
+        let newest = &series.newest;
+        let reasons = Reasons { quieting: &self.quieting, key: &key, location: &newest.location };
+        for entry in &mut series.entries {
+            let rule = &self.rules[entry.rule];
+            let step = act(entry, rule, newest, reasons);
+            note((&mut self.changed, self.cause), rule, &key, entry, newest, step, out);
+        }
+        self.put(key, series);
+    }
+
+    /// Sets the newest reading of a removed series: its alarms continue in its unit. Returns true for a changed
+    /// unit: then the series must be checkpointed, since not every row read again at a restart states its unit.
+    pub(super) fn set_newest(&mut self, key: &Key, series: &mut Series, newest: Newest) -> bool {
+        let is_another = series.newest.unit != newest.unit;
+        if is_another {
+            for entry in &mut series.entries {
+                let fit = self.fits.fit(entry.rule, &self.rules[entry.rule], &newest.unit, &key.0);
+                let units = (&series.newest.unit, &newest.unit);
+                entry.change_unit(&self.rules[entry.rule], units, fit);
+            }
+        }
+        series.newest = newest;
+        is_another
+    }
+
+    /// How a rule fits the unit of a sensor.
+    pub(super) fn fit(&mut self, rule: usize, unit: &Unit, of: &SensorId) -> Fit {
+        self.fits.fit(rule, &self.rules[rule], unit, of)
+    }
+
+    /// True if the unit of a series doesn't fit one of its rules. Reported once.
+    pub(super) fn is_unfit(&mut self, key: &Key, series: &mut Series) -> bool {
+        let unfit = series.entries.iter().find(|entry| entry.fit.is_unfit());
+        let unfit = unfit.map(|entry| &self.rules[entry.rule]);
+        let is_unjudged = unfit.is_some_and(|rule| rule.is_strict);
+        if std::mem::replace(&mut series.is_unjudged, is_unjudged) != is_unjudged {
+            self.fits.count_unjudged(is_unjudged);
+        }
+        let Some(rule) = unfit else { return false };
+        if !std::mem::replace(&mut series.is_unfit_said, true) {
+            self.fits.note_unfit(rule, &key.0, &series.newest.unit);
+        }
+        true
+    }
+
+    /// Series whose newest reading was not judged by a strict rule, for its unit.
+    #[must_use]
+    pub const fn num_unjudged(&self) -> usize {
+        self.fits.num_unjudged()
+    }
+
+    /// Takes the notices about units since the last call.
+    pub fn take_unit_notices(&mut self) -> Vec<UnitNotice> {
+        self.fits.take_notices()
+    }
 }
 
+#[cfg(test)]
+mod findings_tests;
 #[cfg(test)]
 mod fold_tests;
 #[cfg(test)]
@@ -378,3 +392,5 @@ mod quiet_tests;
 pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod units_tests;

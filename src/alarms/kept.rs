@@ -16,7 +16,7 @@ use super::quiet::reasons::Quiet;
 use super::remarks::Remarks;
 use super::rule::{Priority, Rule};
 use super::series::{Entry, Newest};
-use crate::domain::{Ingress, Location, Quantity, SensorId, Unit, Value, time};
+use crate::domain::{Fnv1a, Ingress, Location, Quantity, SensorId, Unit, Value, time};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Kept {
@@ -111,7 +111,7 @@ impl Kept {
     /// To be removed in the version after next.
     pub fn is_of_before(&self, rule: &Rule) -> bool {
         let Rule { name, quantity, kind, timing, .. } = rule;
-        self.rule == fnv1a(format!("{name}\0{quantity:?}\0{kind:?}\0{timing:?}").as_bytes())
+        self.rule == Fnv1a::hash(format!("{name}\0{quantity:?}\0{kind:?}\0{timing:?}").as_bytes())
     }
 
     /// Priority of the rule, used after the rule has been removed.
@@ -138,45 +138,6 @@ impl Kept {
     }
 }
 
-/// Readable parts of a stored alarm that is otherwise unreadable.
-pub(super) struct Scraps(serde_json::Value);
-
-impl Scraps {
-    /// Whatever of the JSON can be parsed.
-    pub fn of(state: &str) -> Self {
-        Self(serde_json::from_str(state).unwrap_or_default())
-    }
-
-    fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.as_str()
-    }
-
-    /// Type and threshold of the alert; if lost, those of its present rule.
-    pub fn words(&self, rule: Option<&Rule>) -> (Arc<str>, f64) {
-        let alert_type = self.text("alert_type").map(Arc::from);
-        let alert_type = alert_type.or_else(|| Some(rule?.alert_type().into()));
-        let threshold = self.0.get("threshold").and_then(serde_json::Value::as_f64);
-        let threshold = threshold.or_else(|| Some(rule?.kind.threshold()));
-        (alert_type.unwrap_or_else(|| "UNKNOWN".into()), threshold.unwrap_or_default())
-    }
-
-    /// Stand-in for its rule, used after that has been removed.
-    pub fn rule(&self, name: Arc<str>) -> Rule {
-        let quantity = Quantity::new(self.text("quantity").unwrap_or_default());
-        let quantity = quantity.or_else(|_| Quantity::new("unknown"));
-        let priority = self.text("priority").and_then(|text| text.parse().ok());
-        let priority = priority.unwrap_or(Priority::High);
-        Rule::retired(name, quantity.unwrap_or_else(|_| Quantity::temperature()), priority)
-    }
-
-    /// Stand-in for its series' newest reading, if there is no recent one.
-    pub fn newest(&self, at: DateTime<Utc>, heard: Duration) -> Newest {
-        let location = Location::new(self.text("location").unwrap_or_default());
-        let unit = Unit::new(self.text("unit").unwrap_or_default());
-        Newest { location, unit, value: None, at, heard, ingress: Ingress::default(), position: 0 }
-    }
-}
-
 /// Differs for each text of a rule: FNV-1a, 64 bit, of what makes it behave as it does, as JSON. A new
 /// message or runbook leaves its alarms alone, and so does another compiler. Whoever adds a key to
 /// a kind or to [`Timing`](super::rule::Timing) leaves it out of the JSON at its default, so that an
@@ -188,7 +149,7 @@ pub(super) fn mark(rule: &Rule) -> u64 {
         Some(unit) => serde_json::to_string(&(name, quantity.as_str(), kind, timing, unit)),
     };
     // Numbers and texts alone: always valid JSON.
-    fnv1a(text.unwrap_or_default().as_bytes())
+    Fnv1a::hash(text.unwrap_or_default().as_bytes())
 }
 
 /// Alert id: 16 hexadecimal digits derived from the rule, the sensor and the alert's cause: the position of a log
@@ -204,14 +165,7 @@ pub(super) fn former_alert_id(rule: &str, sensor_id: &SensorId, first: DateTime<
 
 fn digits(rule: &str, sensor_id: &SensorId, cause: &[u8]) -> Arc<str> {
     let parts = [rule.as_bytes(), &[0], sensor_id.as_str().as_bytes(), &[0], cause];
-    format!("{:016x}", fnv1a(&parts.concat())).into()
-}
-
-/// FNV-1a, 64 bit (Fowler, Noll, Vo), which unlike the standard hasher never changes.
-pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    format!("{:016x}", Fnv1a::hash(&parts.concat())).into()
 }
 
 #[cfg(test)]
@@ -283,6 +237,6 @@ mod tests {
         assert!(text.ends_with(r#"{"Expression":{"condition":"value > 9.0"}}]"#), "{text}");
         let high = rule(kinds().remove(0));
         let said = r#"["r","temperature",{"High":{"limit":8.0,"deadband":0.5}},{"on_delay":{"secs":0,"nanos":0},"off_delay":{"secs":0,"nanos":0},"reannounce":null,"is_latching":false,"needs_acknowledgement":false}]"#;
-        assert_eq!(mark(&high), fnv1a(said.as_bytes()));
+        assert_eq!(mark(&high), Fnv1a::hash(said.as_bytes()));
     }
 }

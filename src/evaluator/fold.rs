@@ -13,7 +13,7 @@ use super::dedup::Dedup;
 use super::live::{LiveUpdate, SeriesKey};
 pub(super) use super::notes::{Effects, Note};
 use super::sender_clocks::SenderClocks;
-use crate::alarms::engine::{Deadlines, Engine, Outcome, Past, RecordTime, SeriesView};
+use crate::alarms::engine::{Deadlines, Engine, Live, Outcome, Past, RecordTime, SeriesView};
 use crate::domain::{
     AlertEvent, Fingerprint, Ingress, ListeningClocks, LiveAlarm, Measurement, News,
     OperatorAction, Position, QuickSet, Reading, ReadingClock, Rejected, SensorId,
@@ -209,35 +209,36 @@ impl Fold {
 
     /// Current state of all series.
     pub fn views(&self) -> impl Iterator<Item = (SeriesKey, SeriesView)> {
-        self.engine.views().map(|(key, view)| (key.clone(), view))
+        Live::of(&self.engine).views().map(|(key, view)| (key.clone(), view))
     }
 
     /// All alarms that are not at rest.
     pub fn alarms(&self) -> impl Iterator<Item = LiveAlarm> {
-        self.engine.alarms()
+        Live::of(&self.engine).alarms()
     }
 
     /// Present state of the series and alarms that a batch changed; normal alarms only if requested. Called before
     /// the batch is completed.
     pub fn live_update(&self, batch: &Store, with_rest: bool) -> LiveUpdate {
-        let alarms = self.engine.changed_alarms();
+        let alarms = Live::of(&self.engine).changed_alarms();
         LiveUpdate {
             num_readings: batch.readings.len(),
             series: self.changed_views(batch),
             alarms: alarms.filter(|(_, alarm)| with_rest || alarm.is_some()).collect(),
-            gone: self.engine.gone().cloned().collect(),
+            gone: Live::of(&self.engine).gone().cloned().collect(),
         }
     }
 
     fn changed_views(&self, batch: &Store) -> Vec<(SeriesKey, SeriesView)> {
         let by_reading = batch.readings.iter().map(|Judged { reading, .. }| reading);
         let by_reading = by_reading.map(|reading| (&reading.sensor_id, &reading.quantity));
-        let by_alarm =
-            self.engine.series_with_changes().map(|(sensor, quantity)| (sensor, quantity));
+        let by_alarm = Live::of(&self.engine)
+            .series_with_changes()
+            .map(|(sensor, quantity)| (sensor, quantity));
         let mut seen = QuickSet::default();
         let once = by_reading.chain(by_alarm).filter(|key| seen.insert(*key));
         let keys = once.map(|(sensor_id, quantity)| (sensor_id.clone(), quantity.clone()));
-        keys.filter_map(|key| self.engine.view(&key).map(|view| (key, view))).collect()
+        keys.filter_map(|key| Live::of(&self.engine).view(&key).map(|view| (key, view))).collect()
     }
 
     /// Completes a batch that is handed over: adds what changed with its records.

@@ -39,64 +39,74 @@ pub struct SeriesView {
     pub stale_after: Option<f32>,
 }
 
-impl Engine {
+/// Current state of an engine's series and alarms.
+#[derive(Debug, Clone, Copy)]
+pub struct Live<'e>(&'e Engine);
+
+impl<'e> Live<'e> {
+    /// State of an engine.
+    #[must_use]
+    pub const fn of(engine: &'e Engine) -> Self {
+        Self(engine)
+    }
+
     /// All series with their present state, unordered; without those of findings.
-    pub fn views(&self) -> impl Iterator<Item = (&(SensorId, Quantity), SeriesView)> {
-        let shown = self.series.iter().filter(|(key, _)| !is_of_findings(&key.0, &key.1));
-        shown.map(|(key, series)| (key, self.view_of(series)))
+    pub fn views(self) -> impl Iterator<Item = (&'e (SensorId, Quantity), SeriesView)> {
+        let shown = self.0.series.iter().filter(|(key, _)| !is_of_findings(&key.0, &key.1));
+        shown.map(move |(key, series)| (key, self.view_of(series)))
     }
 
     /// Current state of one series; `None` for an unknown one.
     #[must_use]
-    pub fn view(&self, key: &(SensorId, Quantity)) -> Option<SeriesView> {
-        let series = self.series.get(key).filter(|_| !is_of_findings(&key.0, &key.1));
+    pub fn view(self, key: &(SensorId, Quantity)) -> Option<SeriesView> {
+        let series = self.0.series.get(key).filter(|_| !is_of_findings(&key.0, &key.1));
         series.map(|series| self.view_of(series))
     }
 
     /// Series whose alarms changed since the last call of [`Engine::changes`].
-    pub fn series_with_changes(&self) -> impl Iterator<Item = &(SensorId, Quantity)> {
-        self.changed.iter().map(|(key, _)| key)
+    pub fn series_with_changes(self) -> impl Iterator<Item = &'e (SensorId, Quantity)> {
+        self.0.changed.iter().map(|(key, _)| key)
     }
 
     /// Series dropped since the last call of [`Engine::changes`] and not started again.
-    pub fn gone(&self) -> impl Iterator<Item = &(SensorId, Quantity)> {
-        self.gone.iter().filter(|key| !self.series.contains_key(*key))
+    pub fn gone(self) -> impl Iterator<Item = &'e (SensorId, Quantity)> {
+        self.0.gone.iter().filter(move |key| !self.0.series.contains_key(*key))
     }
 
     /// All alarms that are not at rest, in no order.
-    pub fn alarms(&self) -> impl Iterator<Item = LiveAlarm> {
-        self.series.iter().flat_map(|(key, series)| {
-            series.entries.iter().filter_map(|entry| self.alarm(key, series, entry))
+    pub fn alarms(self) -> impl Iterator<Item = LiveAlarm> {
+        self.0.series.iter().flat_map(move |(key, series)| {
+            series.entries.iter().filter_map(move |entry| self.alarm(key, series, entry))
         })
     }
 
     /// Alarms that changed since the last call of [`Engine::changes`]: `None` for those that are normal.
-    pub fn changed_alarms(&self) -> impl Iterator<Item = (AlarmKey, Option<LiveAlarm>)> {
-        self.changed.iter().map(|(key, rule)| {
-            let series = self.series.get(key);
+    pub fn changed_alarms(self) -> impl Iterator<Item = (AlarmKey, Option<LiveAlarm>)> {
+        self.0.changed.iter().map(move |(key, rule)| {
+            let series = self.0.series.get(key);
             let entry = series.and_then(|s| Some((s, s.entries.iter().find(|e| e.rule == *rule)?)));
             let alarm = entry.and_then(|(series, entry)| self.alarm(key, series, entry));
-            let rule = self.rules[*rule].name.clone();
+            let rule = self.0.rules[*rule].name.clone();
             (AlarmKey { rule, sensor_id: key.0.clone() }, alarm)
         })
     }
 
-    fn alarm(&self, key: &Key, series: &Series, entry: &Entry) -> Option<LiveAlarm> {
+    fn alarm(self, key: &Key, series: &Series, entry: &Entry) -> Option<LiveAlarm> {
         let state = entry.alarm.state();
         if state.condition == Condition::Normal && state.withheld.is_none() {
             return None;
         }
-        let rule: &Arc<_> = &self.rules[entry.rule];
-        let kept = Kept::new(rule, self.marks[entry.rule], entry, &series.newest);
+        let rule: &Arc<_> = &self.0.rules[entry.rule];
+        let kept = Kept::new(rule, self.0.marks[entry.rule], entry, &series.newest);
         let view = overview::of(kept, &key.0, &rule.name)?;
         Some(LiveAlarm { view, runbook: rule.runbook.clone() })
     }
 
-    fn view_of(&self, series: &Series) -> SeriesView {
+    fn view_of(self, series: &Series) -> SeriesView {
         let (mut flags, mut low, mut high) = (SeriesFlags::default(), None, None);
         let mut stale_after: Option<f32> = None;
         for entry in &series.entries {
-            let rule = &self.rules[entry.rule];
+            let rule = &self.0.rules[entry.rule];
             match *entry.fit.kind(&rule.kind) {
                 Kind::High { limit, .. } => high = Some(high.map_or(limit, |it| limit.min(it))),
                 Kind::Low { limit, .. } => low = Some(low.map_or(limit, |it| limit.max(it))),

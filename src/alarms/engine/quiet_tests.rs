@@ -1,5 +1,6 @@
 //! What keeps alarms quiet, played through the engine.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::super::machine::{Announcement, Change};
@@ -11,7 +12,7 @@ use super::super::quiet::schedule::Schedule;
 use super::super::rule::{Kind, Same, Selection, Suppression, Timing};
 use super::tests::{at, reading, rule, seconds};
 use super::*;
-use crate::domain::{Availability, Presence, Quantity, Reach};
+use crate::domain::{Availability, Location, Presence, Quantity, Reach, StandingAlert, Value};
 
 mod ends;
 mod expected;

@@ -13,8 +13,10 @@ use std::collections::HashMap;
 use super::super::checkpoint::{Checkpoint, Lateness};
 use super::super::kept::Kept;
 use super::super::series::{Newest, Series};
+use super::Key;
 use super::reload::longest;
-use super::{Engine, Key};
+use super::restore::Restoring;
+use super::tombstones::{BY_LIMIT, BY_OPERATOR, Tombstone};
 use crate::domain::{AlarmState, Ingress, Quantity, Reading, SeriesPart, SeriesState};
 
 /// The newest of each series, as the alarm that was stored last has it.
@@ -59,14 +61,13 @@ pub(super) fn newest_of(alarms: &[StoredAlarm]) -> StoredNewest {
     all
 }
 
-impl Engine {
+impl Restoring<'_> {
     /// Restores series from checkpoints and the readings stored since, each series in the order of storage.
-    pub(super) fn recall(
+    pub fn recall(
         &mut self,
         states: Vec<SeriesState>,
         since: impl IntoIterator<Item = (u64, Reading)>,
         stored: &StoredNewest,
-        former: Ingress,
     ) {
         let mut lateness = Vec::new();
         for SeriesState { sensor_id, quantity, part, state } in states {
@@ -81,12 +82,12 @@ impl Engine {
                 SeriesPart::Dropped => self.recall_dropped(&key, &state),
             });
             if !is_read {
-                self.forget_part(&key, part);
+                self.engine.forget_part(&key, part);
             }
         }
         for (num_before, reading) in since {
-            self.checkpoints.set_count(&reading.quantity, num_before);
-            self.remember(&reading, stored, former);
+            self.engine.checkpoints.set_count(&reading.quantity, num_before);
+            self.remember(&reading, stored);
         }
         for (key, lateness) in lateness {
             self.resume_late(&key, lateness);
@@ -99,20 +100,20 @@ impl Engine {
     /// Restores a checkpoint; returns false if it is of no use.
     fn resume(&mut self, key: &Key, checkpoint: Checkpoint) -> bool {
         let Checkpoint { newest, heard_once, mut memories } = checkpoint;
-        let (entries, _) = self.entries_at(key, newest.place(), Vec::new());
+        let (entries, _) = self.engine.entries_at(key, newest.place(), Vec::new());
         let mut series = Series::new(newest, entries);
-        if !self.concerned.has(key, &series) {
+        if !self.engine.concerned.has(key, &series) {
             return false;
         }
         // Stored series had room, or are named.
         if let Some(position) = heard_once {
             series.heard_once = heard_once;
-            self.heard_once.insert((position, key.clone()));
+            self.engine.heard_once.insert((position, key.clone()));
         }
         let mut is_same = true;
         let mut unmatched = Vec::new();
         for (at, entry) in series.entries.iter_mut().enumerate() {
-            let (rule, mark) = (&self.rules[entry.rule], self.marks[entry.rule]);
+            let (rule, mark) = (&self.engine.rules[entry.rule], self.engine.marks[entry.rule]);
             let place = memories.iter().position(|(of, _)| *of == mark);
             let remembered = place.map(|place| memories.swap_remove(place).1);
             let has_memory = entry.remembered().is_some();
@@ -124,75 +125,75 @@ impl Engine {
         let remembered = longest(memories.into_iter().map(|(_, remembered)| remembered));
         for at in unmatched {
             let entry = &mut series.entries[at];
-            entry.begin(&self.rules[entry.rule], &remembered, &series.newest);
+            entry.begin(&self.engine.rules[entry.rule], &remembered, &series.newest);
         }
         if !is_same {
-            self.note_change(key, &mut series, true);
+            self.engine.note_change(key, &mut series, true);
         }
-        self.series.insert(key.clone(), series);
+        self.engine.series.insert(key.clone(), series);
         true
     }
 
     /// Applies a reading that was stored after its series' checkpoint, if it has one.
-    fn remember(&mut self, reading: &Reading, stored: &StoredNewest, former: Ingress) {
+    fn remember(&mut self, reading: &Reading, stored: &StoredNewest) {
         let key = (reading.sensor_id.clone(), reading.quantity.clone());
-        if self.has_no_room_for(&key) && !self.named.has(&key) {
+        if self.engine.has_no_room_for(&key) && !self.engine.named.has(&key) {
             return;
         }
-        let mut known = self.series.remove(&key);
+        let mut known = self.engine.series.remove(&key);
         let once = known.as_mut().and_then(|known| known.heard_once.take());
         if let Some(position) = once {
-            self.heard_once.remove(&(position, key.clone()));
+            self.engine.heard_once.remove(&(position, key.clone()));
         }
         let is_first = known.is_none();
         let (ingress, position) = known
             .as_ref()
-            .map_or((former, 0), |known| (known.newest.ingress, known.newest.position));
-        let newest = Newest::new(reading, ingress, self.clocks.get(ingress), position);
+            .map_or((self.former, 0), |known| (known.newest.ingress, known.newest.position));
+        let newest = Newest::new(reading, ingress, self.engine.clocks.get(ingress), position);
         let mut series = known.unwrap_or_else(|| {
-            let (entries, _) = self.entries_at(&key, newest.place(), Vec::new());
+            let (entries, _) = self.engine.entries_at(&key, newest.place(), Vec::new());
             Series::new(Newest { value: None, ..newest.clone() }, entries)
         });
         if series.newest.makes_late(&newest) {
             let was_stored = |stored: &Newest| stored.position == 0 && stored.at == newest.at;
             if position > 0 || !stored.get(&key).is_some_and(was_stored) {
-                self.series.insert(key, series);
+                self.engine.series.insert(key, series);
                 return;
             }
-            series.begin_anew(&self.rules, newest.at);
+            series.begin_anew(&self.engine.rules, newest.at);
         }
         if series.newest.location != newest.location {
-            self.move_to(&key, &mut series, &newest.location);
+            self.engine.move_to(&key, &mut series, &newest.location);
         }
-        let is_in_another_unit = self.set_newest(&key, &mut series, newest);
+        let is_in_another_unit = self.engine.set_newest(&key, &mut series, newest);
         for entry in &mut series.entries {
             if let Some(sample) = series.newest.sample() {
-                entry.remember(&self.rules[entry.rule], sample);
+                entry.remember(&self.engine.rules[entry.rule], sample);
             }
         }
-        self.note_change(&key, &mut series, is_first || is_in_another_unit);
-        self.series.insert(key, series);
+        self.engine.note_change(&key, &mut series, is_first || is_in_another_unit);
+        self.engine.series.insert(key, series);
     }
 
     fn resume_late(&mut self, key: &Key, lateness: Lateness) {
-        match self.series.get_mut(key) {
+        match self.engine.series.get_mut(key) {
             Some(series) => {
                 series.newest.ingress = lateness.ingress;
                 series.late_since = Some(lateness.since);
                 series.stored_lateness = Some(lateness);
             }
-            None => self.forget_part(key, SeriesPart::Lateness),
+            None => self.engine.forget_part(key, SeriesPart::Lateness),
         }
     }
 
     /// Applies what an alarm was stored with: when its series last had a reading, and the state of a series without
     /// a recent one.
     fn recall_newest(&mut self, key: &Key, stored: &Newest) {
-        let Some(series) = self.series.get_mut(key) else {
-            let (entries, _) = self.entries_at(key, stored.place(), Vec::new());
+        let Some(series) = self.engine.series.get_mut(key) else {
+            let (entries, _) = self.engine.entries_at(key, stored.place(), Vec::new());
             let mut series = Series::new(stored.clone(), entries);
-            self.note_change(key, &mut series, true);
-            self.series.insert(key.clone(), series);
+            self.engine.note_change(key, &mut series, true);
+            self.engine.series.insert(key.clone(), series);
             return;
         };
         let known = &mut series.newest;
@@ -205,5 +206,17 @@ impl Engine {
             (known.heard, known.ingress) = (stored.heard, stored.ingress);
             known.position = stored.position;
         }
+    }
+
+    /// Restores a stored one; false if it is unreadable.
+    fn recall_dropped(&mut self, key: &Key, state: &[u8]) -> bool {
+        match state {
+            [BY_OPERATOR] => {
+                self.engine.tombstones.all.insert(key.clone(), Tombstone { ends_after: None });
+            }
+            [BY_LIMIT] => self.engine.tombstones.end(key.clone(), 0),
+            _ => return false,
+        }
+        true
     }
 }

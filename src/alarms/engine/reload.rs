@@ -21,7 +21,8 @@ use crate::alarms::series::{Entry, Newest, Series, is_timed};
 use crate::domain::{AlarmState, SensorId};
 
 /// Migration from the former rules to the new ones.
-struct Passage {
+pub(super) struct RuleMigration<'e> {
+    engine: &'e mut Engine,
     old: Vec<Arc<Rule>>,
     old_marks: Vec<u64>,
     /// New index of each former rule, if it is unchanged.
@@ -34,73 +35,53 @@ struct Passage {
     unkept: HashSet<(Key, usize)>,
 }
 
-impl Engine {
-    /// Continues with other rules and another suppression, except for floods, whose limits stay. Alarms that are no
-    /// longer allowed are closed; those no longer explained are announced.
-    pub fn reload(&mut self, rules: Vec<Rule>, quiet: QuietSettings, out: &mut Vec<Outcome>) {
-        self.begin_part();
-        let new = Self::new(rules, self.zone);
-        self.requiet(new.quieting, quiet);
-        let old = mem::replace(&mut self.rules, new.rules);
-        let old_marks = mem::replace(&mut self.marks, new.marks);
-        self.index = new.index;
-        self.named.reload(&self.rules);
-        self.fits.begin_anew(&self.rules);
-        let concerned = mem::replace(&mut self.concerned, new.concerned);
-        let place = places((&old, &old_marks), (&self.rules, &self.marks));
+impl<'e> RuleMigration<'e> {
+    /// Gives the engine its new rules and suppression; its series still have the former rules.
+    pub fn new(engine: &'e mut Engine, rules: Vec<Rule>, quiet: QuietSettings) -> Self {
+        let new = Engine::new(rules, engine.zone);
+        requiet(engine, new.quieting, quiet);
+        let old = mem::replace(&mut engine.rules, new.rules);
+        let old_marks = mem::replace(&mut engine.marks, new.marks);
+        engine.index = new.index;
+        engine.named.reload(&engine.rules);
+        engine.fits.begin_anew(&engine.rules);
+        let concerned = mem::replace(&mut engine.concerned, new.concerned);
+        let place = places((&old, &old_marks), (&engine.rules, &engine.marks));
         let same: HashSet<_> = place.iter().flatten().copied().collect();
-        let fresh = (0..self.rules.len()).filter(|at| !same.contains(at));
-        let fresh = Index::of_some(&self.rules, fresh);
-        let unkept = mem::take(&mut self.changed);
-        let mut passage = Passage { old, old_marks, place, fresh, concerned, unkept };
-        let num_before = out.len();
-        let keys: Vec<_> = self.series.keys().cloned().collect();
+        let fresh = (0..engine.rules.len()).filter(|at| !same.contains(at));
+        let fresh = Index::of_some(&engine.rules, fresh);
+        let unkept = mem::take(&mut engine.changed);
+        Self { engine, old, old_marks, place, fresh, concerned, unkept }
+    }
+
+    /// Migrates all series.
+    pub fn run(mut self, out: &mut Vec<Outcome>) {
+        let keys: Vec<_> = self.engine.series.keys().cloned().collect();
         for key in keys {
-            if let Some(series) = self.series.remove(&key) {
-                self.pass(key, series, &mut passage, out);
+            if let Some(series) = self.engine.series.remove(&key) {
+                self.pass(key, series, out);
             }
         }
-        self.forget_the_rest(passage);
-        let order = |outcome: &Outcome| (outcome.sensor_id.clone(), outcome.rule.name.clone());
-        out[num_before..].sort_by_cached_key(order);
-        self.follow_up(num_before, out);
+        self.forget_the_rest();
     }
 
-    /// Nothing is linked yet in `new`: each alarm is, as its series passes.
-    fn requiet(&mut self, new: Quieting, settings: QuietSettings) {
-        let old = mem::replace(&mut self.quieting, new);
-        let Quieting { flood, wall, .. } = old;
-        let QuietSettings { maintenance, chattering, flood: _ } = settings;
-        let mut windows = Windows::new(maintenance);
-        // Windows open at this moment withhold as before: nothing is announced between the old and the new
-        // settings.
-        let _ = wall.map(|wall| windows.turn(wall));
-        self.quieting =
-            Quieting { windows, chattering, flood, wall, ..mem::take(&mut self.quieting) };
-    }
-
-    fn pass(
-        &mut self,
-        key: Key,
-        mut series: Series,
-        passage: &mut Passage,
-        out: &mut Vec<Outcome>,
-    ) {
+    fn pass(&mut self, key: Key, mut series: Series, out: &mut Vec<Outcome>) {
         let before = mem::take(&mut series.entries);
         let had_rules = !before.is_empty();
-        let fresh = passage.fresh.rules_of(&self.rules, &key.0, &series.newest.location, &key.1);
+        let fresh =
+            self.fresh.rules_of(&self.engine.rules, &key.0, &series.newest.location, &key.1);
         let is_another = !fresh.is_empty();
-        let (entries, leaving) = self.carry_all(&key, before, fresh, &series.newest, passage);
+        let (entries, leaving) = self.carry_all(&key, before, fresh, &series.newest);
         let is_another = is_another || !leaving.is_empty();
         for entry in leaving {
-            self.end(&key, entry, &series.newest, &entries, passage, out);
+            self.end(&key, entry, &series.newest, &entries, out);
         }
         series.entries = entries;
         if is_another {
-            self.note_change(&key, &mut series, true);
+            self.engine.note_change(&key, &mut series, true);
         }
-        self.concern(&key, &mut series, &passage.concerned, had_rules);
-        self.put(key, series);
+        self.engine.concern(&key, &mut series, &self.concerned, had_rules);
+        self.engine.put(key, series);
     }
 
     /// The alarms of a series from now on, and those that end.
@@ -110,26 +91,25 @@ impl Engine {
         before: Vec<Entry>,
         fresh: Vec<usize>,
         newest: &Newest,
-        passage: &mut Passage,
     ) -> (Vec<Entry>, Vec<Entry>) {
         let remembered = before.iter().filter_map(Entry::remembered);
         let remembered = if fresh.is_empty() { Vec::new() } else { longest(remembered) };
         let mut entries = Vec::with_capacity(before.len());
         let mut leaving = Vec::new();
         for entry in before {
-            match passage.place[entry.rule] {
-                Some(place) => entries.push(self.carry((key, newest), entry, place, passage)),
+            match self.place[entry.rule] {
+                Some(place) => entries.push(self.carry((key, newest), entry, place)),
                 None => leaving.push(entry),
             }
         }
         for rule in fresh {
             let is_same = |entry: &Entry| {
-                passage.old[entry.rule].name == self.rules[rule].name
-                    && passage.old_marks[entry.rule] == self.marks[rule]
+                self.old[entry.rule].name == self.engine.rules[rule].name
+                    && self.old_marks[entry.rule] == self.engine.marks[rule]
             };
             entries.push(match leaving.iter().position(is_same) {
                 // It holds for other sensors now, and for this one as before.
-                Some(at) => self.carry((key, newest), leaving.swap_remove(at), rule, passage),
+                Some(at) => self.carry((key, newest), leaving.swap_remove(at), rule),
                 None => self.begin(key, rule, &remembered, newest),
             });
         }
@@ -137,29 +117,23 @@ impl Engine {
         (entries, leaving)
     }
 
-    fn carry(
-        &mut self,
-        (key, newest): (&Key, &Newest),
-        mut entry: Entry,
-        to: usize,
-        passage: &mut Passage,
-    ) -> Entry {
-        if !passage.unkept.is_empty() && passage.unkept.remove(&(key.clone(), entry.rule)) {
-            self.changed.insert((key.clone(), to));
+    fn carry(&mut self, (key, newest): (&Key, &Newest), mut entry: Entry, to: usize) -> Entry {
+        if !self.unkept.is_empty() && self.unkept.remove(&(key.clone(), entry.rule)) {
+            self.engine.changed.insert((key.clone(), to));
         }
         entry.rule = to;
-        entry.fit = self.fit(to, &newest.unit, &key.0);
+        entry.fit = self.engine.fit(to, &newest.unit, &key.0);
         entry.link(Links::default());
         entry
     }
 
     fn begin(&mut self, key: &Key, at: usize, remembered: &[Sample], newest: &Newest) -> Entry {
-        let fit = self.fit(at, &newest.unit, &key.0);
-        let rule = &self.rules[at];
+        let fit = self.engine.fit(at, &newest.unit, &key.0);
+        let rule = &self.engine.rules[at];
         let mut entry = Entry::new(at, &rule.kind, fit);
         entry.begin(rule, remembered, newest);
         if is_timed(rule) {
-            self.changed.insert((key.clone(), at));
+            self.engine.changed.insert((key.clone(), at));
         }
         entry
     }
@@ -170,23 +144,22 @@ impl Engine {
         mut entry: Entry,
         newest: &Newest,
         now: &[Entry],
-        passage: &mut Passage,
         out: &mut Vec<Outcome>,
     ) {
-        let rule = &passage.old[entry.rule];
-        let was_kept = entry.is_kept(rule);
-        let step = entry.close(rule, newest.moment());
-        tell(self.cause, rule, key, &mut entry, newest, step, out);
-        if passage.unkept.remove(&(key.clone(), entry.rule)) || was_kept {
+        let rule = self.old[entry.rule].clone();
+        let was_kept = entry.is_kept(&rule);
+        let step = entry.close(&rule, newest.moment());
+        tell(self.engine.cause, &rule, key, &mut entry, newest, step, out);
+        if self.unkept.remove(&(key.clone(), entry.rule)) || was_kept {
             self.forget(key, &rule.name, now);
         }
     }
 
     /// Deletes stored state of an alarm, unless a rule of the same name replaces it.
     fn forget(&mut self, key: &Key, rule: &Arc<str>, now: &[Entry]) {
-        match now.iter().find(|entry| self.rules[entry.rule].name == *rule) {
-            Some(entry) => drop(self.changed.insert((key.clone(), entry.rule))),
-            None => self.orphans.push(AlarmState {
+        match now.iter().find(|entry| self.engine.rules[entry.rule].name == *rule) {
+            Some(entry) => drop(self.engine.changed.insert((key.clone(), entry.rule))),
+            None => self.engine.orphans.push(AlarmState {
                 sensor_id: key.0.clone(),
                 rule: rule.clone(),
                 state: None,
@@ -195,18 +168,31 @@ impl Engine {
     }
 
     /// Deletes pending states: alarms of rules that no longer applied at the sensor's new location.
-    fn forget_the_rest(&mut self, passage: Passage) {
-        for (key, rule) in passage.unkept {
-            let name = &passage.old[rule].name;
-            match self.series.remove(&key) {
+    fn forget_the_rest(mut self) {
+        for (key, rule) in mem::take(&mut self.unkept) {
+            let name = &self.old[rule].name.clone();
+            match self.engine.series.remove(&key) {
                 Some(series) => {
                     self.forget(&key, name, &series.entries);
-                    self.series.insert(key, series);
+                    self.engine.series.insert(key, series);
                 }
                 None => self.forget(&key, name, &[]),
             }
         }
     }
+}
+
+/// Replaces the suppression. Links of alarms are added as their series migrate.
+fn requiet(engine: &mut Engine, new: Quieting, settings: QuietSettings) {
+    let old = mem::replace(&mut engine.quieting, new);
+    let Quieting { flood, wall, .. } = old;
+    let QuietSettings { maintenance, chattering, flood: _ } = settings;
+    let mut windows = Windows::new(maintenance);
+    // Windows open at this moment withhold as before: nothing is announced between the old and the new
+    // settings.
+    let _ = wall.map(|wall| windows.turn(wall));
+    engine.quieting =
+        Quieting { windows, chattering, flood, wall, ..mem::take(&mut engine.quieting) };
 }
 
 /// The samples that reach back the furthest.

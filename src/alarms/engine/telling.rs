@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::time::Cause;
-use super::{Outcome, quieting};
+use super::{Outcome, summaries};
 use crate::alarms::kept;
 use crate::alarms::machine::{Announcement, Change};
 use crate::alarms::quiet::{NamedSummary, Summary};
@@ -47,7 +47,7 @@ pub(super) fn tell(
     if let Some(NamedSummary { summary, id }) = step.summary {
         let id = id.unwrap_or_else(|| summary_id(cause, rule, &key.0, &summary));
         entry.name_chatter(&id);
-        out.push(quieting::said_of_one(rule, key, newest, summary, id));
+        out.push(summaries::summary_of_one(rule, key, newest, summary, id));
     }
     let (mut is_told, mut stands) = (step.was_told, step.stood);
     for mut transition in step.transitions {
@@ -88,7 +88,7 @@ pub(super) fn tell(
 
 /// The id of a summary that has none yet: it begins, or an earlier version began it.
 fn summary_id(cause: Cause, rule: &Rule, sensor_id: &SensorId, summary: &Summary) -> Arc<str> {
-    let name = quieting::chattering(&rule.name);
+    let name = summaries::chattering(&rule.name);
     match summary {
         Summary::Calm { raised, .. } => kept::former_alert_id(&name, sensor_id, raised.first),
         _ => cause.alert_id(&name, sensor_id),

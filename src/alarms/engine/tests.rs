@@ -8,7 +8,7 @@ use super::*;
 use crate::alarms::expression::Expression;
 use crate::alarms::machine::{Announcement, Change};
 use crate::alarms::rule::{Kind, Priority, Selection, Timing};
-use crate::domain::Quantity;
+use crate::domain::{Fnv1a, Location, Quantity, ReadingCounts, StandingAlert, Value};
 
 mod restarts;
 

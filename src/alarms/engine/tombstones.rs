@@ -5,28 +5,28 @@
 
 use std::collections::VecDeque;
 
-use super::checkpoints::state;
-use super::{Engine, Key};
-use crate::domain::{QuickMap, ReadingCounts, SensorId, SeriesPart, SeriesState};
+use super::Key;
+use crate::domain::{QuickMap, ReadingCounts, SensorId};
 
 /// Rows of its table after which a tombstone expires: twice the minimum that storage reads again.
 const ROWS: u64 = 32_768;
 
-const BY_LIMIT: u8 = 1;
-const BY_OPERATOR: u8 = 2;
+pub(super) const BY_LIMIT: u8 = 1;
+pub(super) const BY_OPERATOR: u8 = 2;
 
 /// Tombstones that are stored.
 #[derive(Debug, Default)]
 pub(super) struct Tombstones {
-    all: QuickMap<Key, Tombstone>,
+    /// Tombstones of all dropped series.
+    pub all: QuickMap<Key, Tombstone>,
     /// Tombstones that expire, each with the number of earlier readings in its table: temperatures, others.
-    ending: [VecDeque<(Key, u64)>; 2],
+    pub ending: [VecDeque<(Key, u64)>; 2],
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Tombstone {
+pub(super) struct Tombstone {
     /// Number of earlier readings in its table; `None` while its series waits for a reading.
-    ends_after: Option<u64>,
+    pub ends_after: Option<u64>,
 }
 
 impl Tombstones {
@@ -40,13 +40,14 @@ impl Tombstones {
         self.all.iter().any(|((of, _), it)| of == sensor && it.ends_after.is_none())
     }
 
-    fn end(&mut self, key: Key, count: u64) {
+    /// Lets a tombstone expire, `count` being the number of earlier readings in its table.
+    pub fn end(&mut self, key: Key, count: u64) {
         self.all.insert(key.clone(), Tombstone { ends_after: Some(count) });
         self.ending[usize::from(!key.1.is_temperature())].push_back((key, count));
     }
 
     /// Takes the expired ones, by the numbers of stored readings and of those that would be read again.
-    fn take_ended(&mut self, counts: ReadingCounts, since: ReadingCounts) -> Vec<Key> {
+    pub fn take_ended(&mut self, counts: ReadingCounts, since: ReadingCounts) -> Vec<Key> {
         let tables = [(counts.temperatures, since.temperatures), (counts.others, since.others)];
         let mut ended = Vec::new();
         for (queue, (count, since)) in self.ending.iter_mut().zip(tables) {
@@ -60,57 +61,5 @@ impl Tombstones {
             }
         }
         ended
-    }
-}
-
-impl Engine {
-    /// Adds a tombstone for a dropped series.
-    pub(super) fn bury(&mut self, key: &Key, by_operator: bool) {
-        self.forget_part(key, SeriesPart::Windows);
-        self.forget_part(key, SeriesPart::Lateness);
-        let kind = if by_operator { BY_OPERATOR } else { BY_LIMIT };
-        self.checkpoints.note_gone(state(key.clone(), SeriesPart::Dropped, Some(vec![kind])));
-        if by_operator {
-            self.tombstones.all.insert(key.clone(), Tombstone { ends_after: None });
-        } else {
-            self.tombstones.end(key.clone(), self.checkpoints.count_of(&key.1));
-        }
-    }
-
-    /// Removes the tombstone of a series that starts again.
-    pub(super) fn note_begin(&mut self, key: &Key) {
-        if self.tombstones.is_forgotten(key) {
-            self.tombstones.end(key.clone(), self.checkpoints.count_of(&key.1));
-        }
-    }
-
-    /// Restores a stored one; false if it is unreadable.
-    pub(super) fn recall_dropped(&mut self, key: &Key, state: &[u8]) -> bool {
-        match state {
-            [BY_OPERATOR] => {
-                self.tombstones.all.insert(key.clone(), Tombstone { ends_after: None });
-            }
-            [BY_LIMIT] => self.tombstones.end(key.clone(), 0),
-            _ => return false,
-        }
-        true
-    }
-
-    /// All that is stored was read, and the counts of readings begin.
-    pub(super) fn begin_tombstones(&mut self) {
-        let mut heard: Vec<_> =
-            self.tombstones.all.keys().filter(|key| self.series.contains_key(*key)).collect();
-        heard.sort_unstable();
-        let heard: Vec<_> = heard.into_iter().cloned().collect();
-        let ending = std::mem::take(&mut self.tombstones.ending);
-        for key in ending.into_iter().flatten().map(|(key, _)| key).chain(heard) {
-            self.tombstones.end(key.clone(), self.checkpoints.count_of(&key.1));
-        }
-    }
-
-    /// Takes expired tombstones to delete from storage.
-    pub(super) fn take_ended_tombstones(&mut self) -> Vec<SeriesState> {
-        let ended = self.tombstones.take_ended(self.checkpoints.counts(), self.since_checkpoints());
-        ended.into_iter().map(|key| state(key, SeriesPart::Dropped, None)).collect()
     }
 }

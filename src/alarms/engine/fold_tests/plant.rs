@@ -9,10 +9,11 @@ use super::script::{self, LOCATIONS, Record, SENSORS, Told, UNITS, VALUES, What}
 use crate::alarms::engine::stored::StoredSeries;
 use crate::alarms::engine::*;
 use crate::alarms::machine::Change;
+use crate::alarms::series::is_timed;
 use crate::domain::unit::convert;
 use crate::domain::{
-    Action, AlarmName, Availability, Operator, OperatorAction, Presence, Quantity, Reach, Via,
-    time as times,
+    Action, AlarmName, Availability, Location, Operator, OperatorAction, Presence, Quantity, Reach,
+    Value, Via, time as times,
 };
 
 /// What storage holds.

@@ -2,10 +2,9 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::super::tests::{at, reading, rule, seconds};
-use super::*;
-use crate::alarms::engine::RecordTime;
+use crate::alarms::engine::{Engine, Outcome, RecordTime};
 use crate::alarms::rule::{Kind, Rule, Timing};
-use crate::domain::{AlarmState, ListeningClocks};
+use crate::domain::{AlarmState, Ingress, ListeningClocks, Reading};
 
 use super::super::Past;
 use super::super::stored::StoredSeries;

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
@@ -6,13 +7,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::alarms::engine::stored::StoredSeries;
-use crate::alarms::engine::{Past, RecordTime};
+use crate::alarms::engine::{Engine, Outcome, Past, RecordTime};
 use crate::alarms::overview::view;
 use crate::alarms::quiet::QuietSettings;
 use crate::alarms::rule::{Kind, Priority, Rule, Selection, Timing};
 use crate::domain::{
-    AlarmState, Ingress, ListeningClocks, Location, Operator, Quantity, Reading, SensorId, Unit,
-    Value, Via,
+    ActionRecord, AlarmState, Ingress, ListeningClocks, Location, Operator, OperatorAction,
+    Quantity, Reading, SensorId, Unit, Value, Via,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
