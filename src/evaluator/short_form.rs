@@ -74,8 +74,8 @@ mod tests {
 
     use super::super::announce;
     use super::*;
-    use crate::alarms::engine::{Engine, Past};
-    use crate::domain::{AlertEvent, Ingress, Location, Reading, StandingAlert, Value};
+    use crate::alarms::engine::Engine;
+    use crate::domain::{AlertEvent, Ingress, Location, Reading, Value};
     use crate::locale::Language;
 
     fn rules(announce: Announce) -> Vec<Rule> {
@@ -184,28 +184,5 @@ mod tests {
         assert_eq!(event.message, "Température élevée détectée: 38.2°C");
         assert_eq!((event.threshold, event.severity), (35.0, Priority::High));
         assert_eq!(event.alert_id.len(), 16);
-    }
-
-    #[test]
-    fn an_alert_of_an_older_file_goes_on() {
-        let mut first = Engine::new(rules(Announce::Transitions), Tz::UTC);
-        let raised = judge(&mut first, &reading("T", 40.0, 0)).1.remove(0);
-        let standing = StandingAlert {
-            alert_id: raised.alert_id.clone(),
-            rule: raised.rule.clone(),
-            sensor_id: raised.sensor_id.clone(),
-            since: raised.timestamp,
-        };
-        let rules = rules(Announce::Transitions);
-        let mut closed = Vec::new();
-        // The sensor's own readings are there too.
-        let since = vec![(0, reading("T", 40.0, 0))];
-        let past = Past { standing: vec![standing], ..Past::default() };
-        let mut second = Engine::restore(rules, Tz::UTC, past, since, &mut closed);
-        assert!(closed.is_empty());
-        assert!(judge(&mut second, &reading("T", 41.0, 1)).1.is_empty());
-        let resolved = judge(&mut second, &reading("T", 20.0, 9)).1.remove(0);
-        assert_eq!(resolved.alert_id, raised.alert_id);
-        assert_eq!(resolved.state.as_str(), "resolved");
     }
 }
