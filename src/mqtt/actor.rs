@@ -12,9 +12,9 @@ use futures_util::stream::poll_fn;
 use log::debug;
 use tokio::sync::mpsc;
 
+use super::attempt::Attempts;
 use super::capabilities::Capabilities;
 use super::client::{Client, Doorway};
-use super::connection::Attempts;
 use super::discovery::Discovery;
 use super::echo::Echo;
 use super::gauges::Reach;
@@ -188,7 +188,9 @@ impl Gateway {
     pub(super) fn rewind(&mut self) {
         self.publication.rewind();
         self.kept.alerts().rewind();
-        self.rewind_discovery();
+        if let Some(discovery) = &mut self.discovery {
+            discovery.rewind();
+        }
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
@@ -200,7 +202,9 @@ impl Gateway {
         self.tell_suppressed();
         self.subscribe_to_learned(ctx);
         self.send_requests(ctx);
-        self.look_at_series();
+        if let Some(discovery) = &mut self.discovery {
+            discovery.poll_series(&self.settings.subscriptions, now());
+        }
         self.flow(ctx);
         self.skip_excess();
     }
@@ -268,7 +272,11 @@ impl StreamHandler<Event> for Gateway {
             Event::Failed(failed) => self.examine(failed, ctx),
             Event::Lost(role, outcome) => self.lost(role, outcome, ctx),
             Event::Delivered(tag, result) => self.answered(tag, result, ctx),
-            Event::Born => self.hear_birth(),
+            Event::Born => {
+                if let Some(discovery) = &mut self.discovery {
+                    discovery.hear_birth(now());
+                }
+            }
             Event::Echoed => self.on_echo(),
             Event::Closed => {
                 self.reach = Reach::Away;

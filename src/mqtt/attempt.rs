@@ -1,15 +1,41 @@
-//! Everything one attempt to connect needs, gathered anew for each: a mended password file or a
-//! broker that moved to another port is seen without a restart.
+//! An attempt to connect: what it needs, gathered anew for each, so that a changed password file or a broker that moved
+//! to another port needs no restart; and the state that attempts share.
+
+use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
 use super::Settings;
 use super::link::{Outgoing, Plan, Qos, Role, Target};
+use super::retry::{Announcer, Backoff, Flaps};
 use crate::config::{Endpoint, Secret};
 use crate::ingest::formats::kit::topics::matches;
 use crate::locale::Trouble;
 use crate::wire::payload::{self, State, Status};
 use crate::wire::{HomeAssistantTopics, Topics};
+
+/// Reconnection state of one connection.
+#[derive(Debug, Default)]
+pub(super) struct Attempts {
+    /// Plan of the last attempt.
+    pub(super) plan: Option<Arc<Plan>>,
+    pub(super) backoff: Backoff,
+    pub(super) flaps: Flaps,
+    pub(super) announcer: Announcer,
+    /// Successful attempts.
+    pub(super) count: u32,
+}
+
+impl Attempts {
+    /// Notes a successful attempt.
+    pub(super) fn connected(&mut self, now: Instant) {
+        self.count += 1;
+        self.backoff.connected(now);
+        self.flaps.connected(now);
+        self.announcer.connected();
+    }
+}
 
 /// Plans a connection: waits for the embedded broker if that is the target, reads the secrets, and returns address
 /// and options. The Last Will assumes a broker with all capabilities.

@@ -3,6 +3,8 @@
 //!
 //! Always: the intake connection opens first, and stays open whatever happens to the publishing connection.
 
+#![expect(clippy::disallowed_methods, reason = "a status message bears the time it was sent")]
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +13,20 @@ use actix::prelude::*;
 use log::{debug, info, warn};
 
 use super::actor::{Gateway, now};
-use super::attempt;
+use super::attempt::{self, Attempts};
 use super::diagnosis::{diagnose, wants_probe};
 use super::echo::Echo;
 use super::gauges::Reach;
-use super::link::{Advertised, Command, Failed, Outcome, Plan, Role};
+use super::link::{Advertised, Command, Failed, Outcome, Plan, Role, Tag};
 use super::probe::{Finding, probe};
 use super::requesting::Requesting;
-use super::retry::{Announcer, Backoff, Flaps};
 use crate::config::{Endpoint, MqttVersion};
 use crate::ingest::formats::Filter;
-use crate::locale::{BrokerLimit, Trouble};
+use crate::locale::{BrokerLimit, Published, Refusal, Trouble};
 use crate::wire::payload::State;
 
+/// Delay before a refused status is published again.
+const STATUS_RETRY: Duration = Duration::from_secs(10);
 /// All of a probe: every step at its slowest, and the system's resolver.
 const PROBE: Duration = Duration::from_secs(30);
 /// The embedded broker is next door: there is no use in waiting for it for long.
@@ -33,27 +36,6 @@ const EMBEDDED_DELAY_AT_MOST: Duration = Duration::from_secs(2);
 const LARGE_PACKET: u32 = 64 << 10;
 /// Limit of topics named in a log line.
 const SHOWN: usize = 3;
-
-/// Reconnection state of one connection.
-#[derive(Debug, Default)]
-pub(super) struct Attempts {
-    /// Plan of the last attempt.
-    pub(super) plan: Option<Arc<Plan>>,
-    backoff: Backoff,
-    flaps: Flaps,
-    announcer: Announcer,
-    /// Successful attempts.
-    count: u32,
-}
-
-impl Attempts {
-    fn connected(&mut self) {
-        self.count += 1;
-        self.backoff.connected(now());
-        self.flaps.connected(now());
-        self.announcer.connected();
-    }
-}
 
 impl Gateway {
     /// Starts an attempt of the missing connection: intake, or publishing beside it.
@@ -121,7 +103,7 @@ impl Gateway {
             self.poison.end_holds(now());
         }
         let had_failed = std::mem::take(&mut self.publishing_failed) && role == Role::Publishing;
-        self.attempts(role).connected();
+        self.attempts(role).connected(now());
         self.reach = if role.publishes() { Reach::Full } else { Reach::IntakeOnly };
         self.capabilities.opened(role, advertised, is_primary, now());
         self.role = role;
@@ -341,6 +323,62 @@ impl Gateway {
         let tls = matches!(self.settings.mqtt.endpoint, Endpoint::Remote { tls: true, .. });
         if tls && self.settings.mqtt.tls.insecure_skip_verify {
             warn!(target: "vigie::gateway", "{}", (self.settings.words.verification_off)(&self.broker));
+        }
+    }
+
+    pub(super) fn publish_status(&mut self, state: State, ctx: &mut Context<Self>) {
+        let timestamp = Some(chrono::Utc::now());
+        let status = attempt::status(&self.settings, &self.topics, state, timestamp);
+        let tag = if state == State::Online { Tag::Online } else { Tag::Offline };
+        if let Err(why) = self.publish(tag, status, ctx) {
+            self.status_answered(tag, Err(why));
+        }
+    }
+
+    pub(super) fn status_answered(&mut self, tag: Tag, result: Result<(), Refusal>) {
+        self.goodbye_completed |= tag == Tag::Offline;
+        let topic = self.topics.status();
+        match result {
+            Err(why) => {
+                self.note_refused_topic(&topic, Published::Status, why);
+                self.status_retry_at = Some(now() + STATUS_RETRY);
+            }
+            Ok(()) => {
+                if self.settings.gauges.accept(&topic) {
+                    info!(target: "vigie::gateway", "the broker accepts the status on {topic} again");
+                }
+                if self.intake.plan.as_ref().is_some_and(|it| it.status_echo.is_some()) {
+                    let (messages_in, _) = self.settings.log.traffic().totals();
+                    self.echo.published(messages_in, now());
+                }
+            }
+        }
+    }
+
+    pub(super) fn on_echo(&mut self) {
+        self.echo.received();
+        self.note_echo();
+    }
+
+    /// Called each second while the status is published.
+    pub(super) fn check_echo(&mut self) {
+        let (messages_in, _) = self.settings.log.traffic().totals();
+        if self.echo.take_timeout(messages_in, now()) {
+            let status = self.topics.status();
+            warn!(
+                target: "vigie::gateway",
+                "the broker grants the subscription to readings and delivers nothing: this daemon's status on {status} does \
+                 not come back; check this user's right to read, and to publish the status"
+            );
+            self.settings.gauges.show_silent(Some((status, chrono::Utc::now())));
+        }
+        self.note_echo();
+    }
+
+    fn note_echo(&self) {
+        if self.echo == Echo::Received && self.settings.gauges.silent().is_some() {
+            self.settings.gauges.show_silent(None);
+            info!(target: "vigie::gateway", "the broker delivers by the subscription again");
         }
     }
 }

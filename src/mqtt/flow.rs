@@ -204,7 +204,9 @@ impl Gateway {
             }
             Tag::Request(_) | Tag::Beat => false,
             Tag::Discovery(tag) => {
-                self.discovery_refused(tag, why);
+                if let Some(discovery) = &mut self.discovery {
+                    discovery.refused(tag, is_about_its_topic(why), now());
+                }
                 false
             }
             Tag::Online | Tag::Offline => {

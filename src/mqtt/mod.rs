@@ -10,7 +10,6 @@
 mod actor;
 mod alerts;
 mod attempt;
-mod beat;
 mod capabilities;
 mod client;
 mod connection;
@@ -27,7 +26,6 @@ mod publication;
 mod publishing;
 mod requesting;
 mod retry;
-mod status;
 mod stop;
 #[cfg(test)]
 mod tests;

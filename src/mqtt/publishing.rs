@@ -1,5 +1,7 @@
-//! The actor's part of publishing own readings and forwarded messages: polls them from the log, sends them,
-//! advances the cursor, and logs the outcome. Which is next is decided in `publication`.
+//! The actor's part of publishing: own readings and forwarded messages from the log, requests to devices, discovery,
+//! and heartbeats. Order and windows are decided in `publication`, `requesting` and `discovery`.
+
+#![expect(clippy::disallowed_methods, reason = "a beat bears the time it was sent")]
 
 use actix::prelude::*;
 use futures_util::stream::unfold;
@@ -10,6 +12,9 @@ use super::link::{Outgoing, Qos, Tag};
 use super::publication::Progress;
 use crate::domain::{Position, Reading};
 use crate::ingest::{OutboundContent, PUBLICATION_CAPACITY, outbound_appended};
+use crate::locale::{Published, Refusal};
+use crate::messages::Beat;
+use crate::supervisor::Routed;
 use crate::wire::payload;
 
 /// The target of the line that each published reading has.
@@ -170,6 +175,76 @@ impl Gateway {
             warn!(target: "vigie::gateway", "{}", (self.settings.words.readings_left)(left, &folder));
         }
     }
+
+    /// Publishes the requests that are due.
+    pub(super) fn send_requests(&mut self, ctx: &mut Context<Self>) {
+        if !self.carries() || self.stop.is_some() {
+            return;
+        }
+        let requests = self.settings.subscriptions.requests();
+        if requests.is_empty() {
+            return;
+        }
+        let Some(is_for_all) = self.requesting.take_due(now()) else { return };
+        for request in requests {
+            let payload = if is_for_all { request.payload_for_all } else { request.payload };
+            let message = Outgoing {
+                topic: request.topic,
+                payload: payload.as_bytes().to_vec(),
+                qos: Qos::AtLeastOnce,
+                retained: false,
+                is_forwarded: false,
+            };
+            let tag = Tag::Request(self.requesting.next_number());
+            if let Err(why) = self.publish(tag, message, ctx) {
+                self.settle(tag, why);
+            }
+        }
+    }
+
+    /// Publishes what is due, within the window.
+    pub(super) fn send_discovery(&mut self, ctx: &mut Context<Self>) {
+        if self.discovery.is_none() || self.stop.is_some() {
+            return;
+        }
+        let topics = self.discovery_topics();
+        if self.poison.is_held(Tag::Discovery(0), &topics, now()) {
+            self.note_refused_topic(&topics, Published::Discovery, Refusal::EndsConnection);
+            return;
+        }
+        while self.poison.may_publish(now())
+            && let Some(due) = self.discovery.as_mut().and_then(|it| it.dispatch(now()))
+        {
+            let message = Outgoing {
+                topic: due.topic,
+                payload: due.payload,
+                qos: Qos::AtLeastOnce,
+                retained: true,
+                is_forwarded: false,
+            };
+            if let Err(why) = self.publish(Tag::Discovery(due.tag), message, ctx) {
+                self.settle(Tag::Discovery(due.tag), why);
+            }
+        }
+    }
+
+    /// All topics of discovery, as a filter.
+    fn discovery_topics(&self) -> String {
+        let config = self.settings.discovery.as_ref().map(|it| &it.config);
+        config.map_or_else(String::new, |config| format!("{}/#", config.prefix))
+    }
+
+    /// The broker has it.
+    pub(super) fn discovery_delivered(&mut self, tag: u64) {
+        if self.settings.gauges.is_refused()
+            && self.settings.gauges.accept(&self.discovery_topics())
+        {
+            info!(target: "vigie::gateway", "the broker accepts messages for Home Assistant again");
+        }
+        if let Some(discovery) = &mut self.discovery {
+            discovery.delivered(tag);
+        }
+    }
 }
 
 impl StreamHandler<OutboundAppended> for Gateway {
@@ -179,4 +254,29 @@ impl StreamHandler<OutboundAppended> for Gateway {
 
     /// The stream has no end.
     fn finished(&mut self, _: &mut Context<Self>) {}
+}
+
+/// A heartbeat is published at once or not at all: a queued one would be stale.
+impl Handler<Routed<Beat>> for Gateway {
+    type Result = bool;
+
+    fn handle(&mut self, beat: Routed<Beat>, ctx: &mut Context<Self>) -> bool {
+        let (Beat { topic }, _room) = beat.split();
+        if !self.carries() || !self.poison.may_publish(now()) || self.stop.is_some() {
+            return false;
+        }
+        let client_id = &self.settings.mqtt.client_id;
+        let beat = Outgoing {
+            topic: topic.to_string(),
+            payload: payload::beat(chrono::Utc::now(), client_id, self.settings.times),
+            qos: Qos::AtLeastOnce,
+            retained: false,
+            is_forwarded: false,
+        };
+        let published = self.publish(Tag::Beat, beat, ctx);
+        if let Err(why) = published {
+            self.settle(Tag::Beat, why);
+        }
+        published.is_ok()
+    }
 }

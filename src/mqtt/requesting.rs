@@ -5,10 +5,6 @@
 
 use std::time::{Duration, Instant};
 
-use actix::prelude::*;
-
-use super::actor::{Gateway, now};
-use super::link::{Outgoing, Qos, Tag};
 use crate::ingest::formats::REQUEST_SECONDS;
 
 /// Requests between two for all values: five minutes.
@@ -23,13 +19,14 @@ pub(super) struct Requesting {
 }
 
 impl Requesting {
-    const fn next_number(&mut self) -> u64 {
+    /// Number of the next request.
+    pub(super) const fn next_number(&mut self) -> u64 {
         self.number = self.number.wrapping_add(1);
         self.number
     }
 
     /// Whether requests are due, and whether for all values.
-    fn take_due(&mut self, now: Instant) -> Option<bool> {
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<bool> {
         let every = Duration::from_secs(REQUEST_SECONDS);
         if self.last.is_some_and(|last| now.saturating_duration_since(last) < every) {
             return None;
@@ -38,34 +35,6 @@ impl Requesting {
         let is_for_all = self.count.is_multiple_of(FOR_ALL_EVERY);
         self.count = self.count.wrapping_add(1);
         Some(is_for_all)
-    }
-}
-
-impl Gateway {
-    /// Publishes the requests that are due.
-    pub(super) fn send_requests(&mut self, ctx: &mut Context<Self>) {
-        if !self.carries() || self.stop.is_some() {
-            return;
-        }
-        let requests = self.settings.subscriptions.requests();
-        if requests.is_empty() {
-            return;
-        }
-        let Some(is_for_all) = self.requesting.take_due(now()) else { return };
-        for request in requests {
-            let payload = if is_for_all { request.payload_for_all } else { request.payload };
-            let message = Outgoing {
-                topic: request.topic,
-                payload: payload.as_bytes().to_vec(),
-                qos: Qos::AtLeastOnce,
-                retained: false,
-                is_forwarded: false,
-            };
-            let tag = Tag::Request(self.requesting.next_number());
-            if let Err(why) = self.publish(tag, message, ctx) {
-                self.settle(tag, why);
-            }
-        }
     }
 }
 

@@ -12,8 +12,7 @@
 #![expect(clippy::disallowed_methods, reason = "the writer owns the clock of commits and retries")]
 
 mod job;
-mod pushing;
-mod questions;
+mod requests;
 mod upkeep;
 mod watching;
 

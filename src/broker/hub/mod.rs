@@ -11,7 +11,6 @@ mod connecting;
 mod delivery;
 mod filters;
 mod keeping;
-mod lifetime;
 mod message;
 mod restoring;
 mod retained;

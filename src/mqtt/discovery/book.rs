@@ -34,7 +34,7 @@ enum Item {
 
 /// A retained message to publish.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Due {
+pub(in crate::mqtt) struct Due {
     /// Identifies the message until its outcome is known.
     pub tag: u64,
     pub topic: String,

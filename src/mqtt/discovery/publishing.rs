@@ -1,20 +1,17 @@
-//! The actor's part of discovery: polls the live table at each tick and publishes what `book` says is due.
+//! Discovery of one incarnation of the gateway: polls the live table, and returns the messages that `book` has due.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::prelude::*;
 use log::{info, warn};
 
 use super::birth::Births;
-use super::book::{Book, MOST_SERIES};
+use super::book::{Book, Due, MOST_SERIES};
 use super::description::Describer;
 use super::{DiscoverySettings, SeriesSource};
 use crate::domain::LiveHeads;
-use crate::locale::{Published, Refusal};
-use crate::mqtt::actor::{Gateway, now};
-use crate::mqtt::link::{Outgoing, Qos, Tag};
-use crate::mqtt::{Settings, flow};
+use crate::ingest::Subscriptions;
+use crate::mqtt::Settings;
 use crate::wire::Topics;
 
 /// Discovery of one incarnation of the gateway.
@@ -52,30 +49,22 @@ impl Discovery {
             rests_until: None,
         })
     }
-}
 
-impl Gateway {
     /// Discards what is in flight: the next connection publishes everything.
-    pub(in crate::mqtt) fn rewind_discovery(&mut self) {
-        if let Some(Discovery { book, births, .. }) = &mut self.discovery {
-            book.begin_anew(true);
-            births.forget();
-        }
+    pub fn rewind(&mut self) {
+        self.book.begin_anew(true);
+        self.births.forget();
     }
 
     /// Handles a birth message of Home Assistant.
-    pub(in crate::mqtt) fn hear_birth(&mut self) {
-        if let Some(Discovery { births, .. }) = &mut self.discovery {
-            births.hear(now(), rand::random());
-        }
+    pub fn hear_birth(&mut self, now: Instant) {
+        self.births.hear(now, rand::random());
     }
 
     /// Applies the changes of the live table.
-    pub(in crate::mqtt) fn look_at_series(&mut self) {
-        let Some(discovery) = &mut self.discovery else { return };
-        let Discovery { series, book, births, version, heads, origins, has_warned, .. } = discovery;
+    pub fn poll_series(&mut self, subscriptions: &Subscriptions, now: Instant) {
+        let Self { series, book, births, version, heads, origins, has_warned, .. } = self;
         book.tick();
-        let subscriptions = &self.settings.subscriptions;
         let new_origins = subscriptions.origins();
         if std::mem::replace(origins, new_origins) != new_origins {
             *version = 0;
@@ -86,7 +75,7 @@ impl Gateway {
             let is_all = changes.is_full || *version == 0;
             *version = changes.version;
             let is_shown = |sensor: &_, quantity: &_| subscriptions.may_show(sensor, quantity);
-            book.take(changes, is_all, is_shown, now());
+            book.take(changes, is_all, is_shown, now);
         }
         if book.take_left_out() && !std::mem::replace(has_warned, true) {
             warn!(
@@ -94,69 +83,30 @@ impl Gateway {
                 "more than {MOST_SERIES} series are watched: those beyond are not shown in Home Assistant"
             );
         }
-        if births.take_due(now()) {
+        if births.take_due(now) {
             info!(target: "vigie::gateway", "Home Assistant has started: everything is described to it again");
             book.begin_anew(false);
         }
     }
 
-    /// Publishes what is due, within the window.
-    pub(in crate::mqtt) fn send_discovery(&mut self, ctx: &mut Context<Self>) {
-        let rests_until = self.discovery.as_ref().and_then(|it| it.rests_until);
-        if self.discovery.is_none()
-            || self.stop.is_some()
-            || rests_until.is_some_and(|until| now() < until)
-        {
-            return;
-        }
-        let topics = self.discovery_topics();
-        if self.poison.is_held(Tag::Discovery(0), &topics, now()) {
-            self.note_refused_topic(&topics, Published::Discovery, Refusal::EndsConnection);
-            return;
-        }
-        while self.poison.may_publish(now())
-            && let Some(due) = self.discovery.as_mut().and_then(|it| it.book.dispatch(now()))
-        {
-            let message = Outgoing {
-                topic: due.topic,
-                payload: due.payload,
-                qos: Qos::AtLeastOnce,
-                retained: true,
-                is_forwarded: false,
-            };
-            if let Err(why) = self.publish(Tag::Discovery(due.tag), message, ctx) {
-                self.settle(Tag::Discovery(due.tag), why);
-            }
-        }
+    /// Returns the next message that is due; `None` while discovery rests after a refusal.
+    pub fn dispatch(&mut self, now: Instant) -> Option<Due> {
+        let rests = self.rests_until.is_some_and(|until| now < until);
+        if rests { None } else { self.book.dispatch(now) }
     }
 
-    /// All topics of discovery, as a filter.
-    fn discovery_topics(&self) -> String {
-        let config = self.settings.discovery.as_ref().map(|it| &it.config);
-        config.map_or_else(String::new, |config| format!("{}/#", config.prefix))
+    /// Notes that the broker acknowledged a message.
+    pub fn delivered(&mut self, tag: u64) {
+        self.book.finish(tag);
     }
 
-    /// The broker has it.
-    pub(in crate::mqtt) fn discovery_delivered(&mut self, tag: u64) {
-        if self.settings.gauges.is_refused()
-            && self.settings.gauges.accept(&self.discovery_topics())
-        {
-            info!(target: "vigie::gateway", "the broker accepts messages for Home Assistant again");
-        }
-        if let Some(Discovery { book, .. }) = &mut self.discovery {
-            book.finish(tag);
-        }
-    }
-
-    /// Handles a refusal, which affects no other messages.
-    pub(in crate::mqtt) fn discovery_refused(&mut self, tag: u64, why: Refusal) {
-        let Some(Discovery { book, rests_until, .. }) = &mut self.discovery else { return };
-        let is_for_now = !flow::is_about_its_topic(why);
-        if is_for_now {
-            book.put_back(tag);
-            *rests_until = Some(now() + REST);
+    /// Handles a refusal, which affects no other messages: a final one drops the message, others are retried.
+    pub fn refused(&mut self, tag: u64, is_final: bool, now: Instant) {
+        if is_final {
+            self.book.finish(tag);
         } else {
-            book.finish(tag);
+            self.book.put_back(tag);
+            self.rests_until = Some(now + REST);
         }
     }
 }

@@ -15,10 +15,14 @@ mod state;
 pub(super) mod steps;
 pub(super) mod upkeep;
 
+use r2d2_sqlite::rusqlite::{self, Connection};
+
+use self::carry::number;
 use self::scan::{Scan, ScanFor};
-use self::state::{LateState, Unwritten};
-use self::steps::Run;
-use crate::store::rollups::{Boundary, SharedHours, Tier};
+use self::state::{LateState, Unwritten, unwritten};
+use self::steps::{ROWS_A_STEP, Run};
+use crate::store::rollups::{Boundary, LatePlace, SharedHours, Tier};
+use crate::store::sqlite::resume;
 
 /// Whether memory has the open hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +76,43 @@ impl Rollups {
         if self.scan.as_ref().is_some_and(|(what, _)| *what == ScanFor::Memory) {
             self.scan = None;
         }
+    }
+
+    /// The state that is stored; nothing is in memory.
+    pub(in crate::store) fn load(
+        connection: &Connection,
+        hours: SharedHours,
+    ) -> rusqlite::Result<Self> {
+        hours.lock().clear();
+        let sql = "SELECT sealed, late_after, late_through, late_series, late_hour
+                   FROM rollup_state";
+        let (sealed, late) = connection.query_row(sql, [], |row| {
+            let late = LateState {
+                after: row.get(1)?,
+                through: row.get(2)?,
+                place: LatePlace { series: number(row.get(3)?), hour: row.get(4)? },
+                is_any: true,
+                has_merged: true,
+                ..LateState::default()
+            };
+            Ok((row.get(0)?, late))
+        })?;
+        let ahead = connection
+            .prepare("SELECT hour FROM hours_ahead")?
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        Ok(Self {
+            hours,
+            boundary: Boundary::new(sealed, ahead),
+            unwritten: unwritten(connection)?,
+            late,
+            memory: Memory::Lost,
+            run: None,
+            scan: None,
+            no_scan_before: i64::MIN,
+            last_batch: resume::progress(connection)?.batch,
+            rows_a_step: ROWS_A_STEP,
+        })
     }
 }
 

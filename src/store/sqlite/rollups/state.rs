@@ -3,10 +3,7 @@
 use r2d2_sqlite::rusqlite::{self, Connection};
 
 use super::carry::number;
-use super::steps::ROWS_A_STEP;
-use super::{Memory, Rollups};
-use crate::store::rollups::{Boundary, LatePlace, SharedHours};
-use crate::store::sqlite::resume;
+use crate::store::rollups::LatePlace;
 
 /// Hours that are sealed and not written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,46 +40,7 @@ pub(super) struct LateState {
     pub has_merged: bool,
 }
 
-impl Rollups {
-    /// The state that is stored; nothing is in memory.
-    pub(in crate::store) fn load(
-        connection: &Connection,
-        hours: SharedHours,
-    ) -> rusqlite::Result<Self> {
-        hours.lock().clear();
-        let sql = "SELECT sealed, late_after, late_through, late_series, late_hour
-                   FROM rollup_state";
-        let (sealed, late) = connection.query_row(sql, [], |row| {
-            let late = LateState {
-                after: row.get(1)?,
-                through: row.get(2)?,
-                place: LatePlace { series: number(row.get(3)?), hour: row.get(4)? },
-                is_any: true,
-                has_merged: true,
-                ..LateState::default()
-            };
-            Ok((row.get(0)?, late))
-        })?;
-        let ahead = connection
-            .prepare("SELECT hour FROM hours_ahead")?
-            .query_map([], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
-        Ok(Self {
-            hours,
-            boundary: Boundary::new(sealed, ahead),
-            unwritten: unwritten(connection)?,
-            late,
-            memory: Memory::Lost,
-            run: None,
-            scan: None,
-            no_scan_before: i64::MIN,
-            last_batch: resume::progress(connection)?.batch,
-            rows_a_step: ROWS_A_STEP,
-        })
-    }
-}
-
-fn unwritten(connection: &Connection) -> rusqlite::Result<Vec<Unwritten>> {
+pub(super) fn unwritten(connection: &Connection) -> rusqlite::Result<Vec<Unwritten>> {
     let sql = "SELECT id, next, until, series_after, temperatures_through, others_through
                FROM unwritten_hours ORDER BY id";
     let mut select = connection.prepare(sql)?;
