@@ -10,22 +10,22 @@
 mod advance;
 mod change;
 mod checkpoints;
+mod configured;
 mod devices;
 mod ids;
 mod late;
 mod live;
 mod model;
-mod named;
 mod operate;
+mod outcomes;
 mod persist;
-mod recall;
 mod reload;
 mod restore;
+mod restore_series;
 mod summaries;
-mod telling;
 mod time;
 mod tombstones;
-mod unread;
+mod unreadable;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -33,8 +33,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::around::Around;
-use super::kept;
+use super::context::RuleContext;
+use super::persisted;
 use super::quiet::Quieting;
 use super::quiet::reasons::Reasons;
 use super::rule::Rule;
@@ -46,13 +46,13 @@ use crate::domain::{
 };
 
 use self::checkpoints::{Checkpoints, Concerned};
+use self::configured::ConfiguredSeries;
 use self::devices::Devices;
 use self::ids::Ids;
 pub use self::live::{Live, SeriesView};
-pub use self::model::{Expected, Judgement, Outcome, Past};
-use self::named::Named;
-use self::telling::{note, tell};
-use self::time::{Cause, Looks};
+pub use self::model::{Expected, Judgement, Outcome, StoredState};
+use self::outcomes::{apply, emit};
+use self::time::{Cause, Checks};
 pub use self::time::{Deadlines, RecordTime};
 use self::tombstones::Tombstones;
 
@@ -66,13 +66,13 @@ pub const MOST_SERIES: usize = 250_000;
 pub struct Engine {
     rules: Vec<Arc<Rule>>,
     /// Fingerprints of the rules, by rule index.
-    marks: Vec<u64>,
+    fingerprints: Vec<u64>,
     index: Index,
     fits: Fits,
     series: QuickMap<Key, Series>,
     clocks: ListeningClocks,
     cause: Cause,
-    looks: Looks,
+    checks: Checks,
     concerned: Concerned,
     checkpoints: Checkpoints,
     /// Alarms whose stored state is out of date.
@@ -82,15 +82,15 @@ pub struct Engine {
     /// Stored alarms whose rules were removed.
     orphans: Vec<AlarmState>,
     /// Stored alarms of which nothing is readable.
-    unread: Vec<(SensorId, Arc<str>)>,
+    unreadable: Vec<(SensorId, Arc<str>)>,
     /// Zone of the time of day in expressions.
     zone: Tz,
     quieting: Quieting,
     devices: Devices,
     /// Stored state of a flood.
     kept_flood: Option<String>,
-    room: Room,
-    named: Named,
+    series_limit: SeriesLimit,
+    configured: ConfiguredSeries,
     /// Series with a single reading, with its log position, oldest first.
     heard_once: BTreeSet<(u64, Key)>,
     /// Sensors whose series were dropped for lack of room, to be reported.
@@ -102,9 +102,9 @@ pub struct Engine {
 
 /// Limit of the number of series.
 #[derive(Debug)]
-struct Room(usize);
+struct SeriesLimit(usize);
 
-impl Default for Room {
+impl Default for SeriesLimit {
     fn default() -> Self {
         Self(MOST_SERIES)
     }
@@ -114,13 +114,22 @@ impl Engine {
     /// Engine without series; `zone` is that of the time of day in expressions.
     #[must_use]
     pub fn new(rules: Vec<Rule>, zone: Tz) -> Self {
-        let marks = rules.iter().map(kept::mark).collect();
+        let fingerprints = rules.iter().map(persisted::rule_fingerprint).collect();
         let rules: Vec<_> = rules.into_iter().map(Arc::new).collect();
         let index = Index::new(&rules);
         let quieting = Quieting::new(&rules);
         let concerned = Concerned::new(&rules);
-        let named = Named::new(&rules);
-        Self { rules, marks, index, concerned, zone, quieting, named, ..Self::default() }
+        let configured = ConfiguredSeries::new(&rules);
+        Self {
+            rules,
+            fingerprints,
+            index,
+            concerned,
+            zone,
+            quieting,
+            configured,
+            ..Self::default()
+        }
     }
 
     /// Judges a reading received by `ingress` that is to be stored; its time is its sender's.
@@ -172,13 +181,13 @@ impl Engine {
         }
         let heard = self.clocks.get(ingress);
         let newest = Newest::new(reading, ingress, heard, self.cause.position);
-        self.hear_by(&key, ingress);
+        self.set_ingress(&key, ingress);
         let mut series = self.take(&key, &newest, out);
         self.note_heard(&key, &mut series);
         let mut judgement = Judgement::default();
         if series.newest.makes_late(&newest) {
             if clock == ReadingClock::Sender && !series.went_back(heard) {
-                judgement.is_broken = self.hear_late(key, series, &newest, out);
+                judgement.is_broken = self.judge_late(key, series, &newest, out);
                 self.follow_up(num_before, out);
                 return judgement;
             }
@@ -215,7 +224,7 @@ impl Engine {
     }
 
     /// Whether the late reading of a removed series violates a limit. Puts the series back.
-    pub(super) fn hear_late(
+    pub(super) fn judge_late(
         &mut self,
         key: Key,
         mut series: Series,
@@ -227,7 +236,7 @@ impl Engine {
         self.note_foreign_unit(&key, &mut series, &late.unit);
         self.note_lateness(&key, &series);
         self.series.insert(key.clone(), series);
-        self.hear_speak(key, late.heard, out);
+        self.note_alive(key, late.heard, out);
         is_broken
     }
 
@@ -256,7 +265,7 @@ impl Engine {
             entry.forget(key, &mut self.quieting.dependencies);
             let step = entry.close(rule, series.newest.moment());
             self.changed.insert((key.clone(), entry.rule));
-            tell(self.cause, rule, key, &mut entry, &series.newest, step, out);
+            emit(self.cause, rule, key, &mut entry, &series.newest, step, out);
         }
         self.keep_anew(key, &series); // where it is is kept with each alarm
         series.newest.location = newest.location.clone();
@@ -280,12 +289,13 @@ impl Engine {
             }
         }
         let due = series.due(&self.rules);
-        if let Some(due) = due.filter(|due| series.look_at.is_none_or(|look_at| *due < look_at)) {
+        if let Some(due) = due.filter(|due| series.check_at.is_none_or(|check_at| *due < check_at))
+        {
             let ingress = series.newest.ingress;
-            if let Some(look_at) = series.look_at.replace(due) {
-                self.looks.remove(ingress, look_at, &key);
+            if let Some(check_at) = series.check_at.replace(due) {
+                self.checks.remove(ingress, check_at, &key);
             }
-            self.looks.insert(ingress, due, key.clone());
+            self.checks.insert(ingress, due, key.clone());
         }
         self.series.insert(key, series);
     }
@@ -305,14 +315,15 @@ impl Engine {
             let found = if *sensor == key.0 { Some(newest) } else { of() };
             found.and_then(|found| Some((found.sample()?, found.unit.clone())))
         };
-        let around = Around { newest_of: &find, unit: &newest.unit, previous, zone: self.zone };
+        let context =
+            RuleContext { newest_of: &find, unit: &newest.unit, previous, zone: self.zone };
         let reasons = Reasons { quieting: &self.quieting, key, location: &newest.location };
         let mut is_broken = false;
         for entry in entries {
             let rule = &self.rules[entry.rule];
-            let step = entry.judge(rule, newest, &around, reasons);
+            let step = entry.judge(rule, newest, &context, reasons);
             is_broken |= step.is_broken;
-            note((&mut self.changed, self.cause), rule, key, entry, newest, step, out);
+            apply((&mut self.changed, self.cause), rule, key, entry, newest, step, out);
         }
         is_broken
     }
@@ -330,7 +341,7 @@ impl Engine {
         for entry in &mut series.entries {
             let rule = &self.rules[entry.rule];
             let step = act(entry, rule, newest, reasons);
-            note((&mut self.changed, self.cause), rule, &key, entry, newest, step, out);
+            apply((&mut self.changed, self.cause), rule, &key, entry, newest, step, out);
         }
         self.put(key, series);
     }

@@ -190,7 +190,7 @@ pub struct Transition {
 }
 
 /// Returns what suppresses an alarm that is raised at a time, if anything.
-pub type WhySilent<'a> = &'a mut dyn FnMut(Moment) -> Option<Arc<str>>;
+pub type SuppressionCheck<'a> = &'a mut dyn FnMut(Moment) -> Option<Arc<str>>;
 
 /// Announcement. `Raised` and `Returned` alternate, `StillActive` comes only in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -223,7 +223,7 @@ impl Alarm {
         timing: &Timing,
         event: Event,
         now: Moment,
-        why_silent: WhySilent<'_>,
+        why_silent: SuppressionCheck<'_>,
     ) -> Vec<Transition> {
         let mut held = self.0.take().unwrap_or_else(|| Box::new(Held::NORMAL));
         let transitions = step::Step::new(&mut held, timing, why_silent).take(event, now);

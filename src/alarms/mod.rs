@@ -9,17 +9,17 @@
 //! Invariant: withholding an alarm (shelved, suppressed, out of service) stops announcing it, never
 //! judging or recording it. Never: a clock, a file, a socket, or an actor.
 
-mod around;
+pub mod builtin;
 mod checkpoint;
+mod context;
 pub mod engine;
 pub mod expression;
-mod kept;
 mod key;
 pub mod kinds;
 pub mod machine;
 mod newest;
 pub mod overview;
-pub mod own;
+mod persisted;
 pub mod quiet;
 mod remarks;
 pub mod report;

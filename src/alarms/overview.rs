@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::kept::Kept;
 use super::machine::{Condition, Withheld};
+use super::persisted::PersistedAlarm;
 use crate::domain::{AlarmOf, AlarmState, AlarmView, SensorId, ShelfView};
 
 /// View of a stored alarm; `None` if it is normal and not withheld, or unreadable (edited by hand).
@@ -14,7 +14,7 @@ pub fn view(kept: &AlarmState) -> Option<AlarmView> {
 }
 
 /// View of a stored alarm of a sensor and a rule; as [`view`].
-pub(super) fn of(kept: Kept, sensor_id: &SensorId, rule: &Arc<str>) -> Option<AlarmView> {
+pub(super) fn of(kept: PersistedAlarm, sensor_id: &SensorId, rule: &Arc<str>) -> Option<AlarmView> {
     let (quantity, newest) = kept.series()?;
     let state = kept.alarm.state();
     if state.condition == Condition::Normal && state.withheld.is_none() {

@@ -2,15 +2,15 @@
 //!
 //! Always: only the newest reading is judged; a late one only shows that the sensor is alive. Silence and delays
 //! run on the listening clock of the ingress of the last reading. Never: access to other series except through
-//! [`Around`] and [`Reasons`].
+//! [`RuleContext`] and [`Reasons`].
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::around::Around;
 use super::checkpoint::{Lateness, Pending};
+use super::context::RuleContext;
 pub(super) use super::key::Key;
 use super::kinds::{Memory, Remembered, Sample, Verdict, stale};
 use super::machine::{Alarm, Announcement, Change, Event, Moment, Rebase, Transition};
@@ -54,7 +54,7 @@ pub(super) struct Series {
     /// Alarms, in the order of their rules.
     pub entries: Vec<Entry>,
     /// Time of the next check by the engine, on the listening clock; possibly early.
-    pub look_at: Option<Duration>,
+    pub check_at: Option<Duration>,
     /// Listening clock at the first of the late readings; `None` while readings are in time.
     pub late_since: Option<Duration>,
     /// The lateness that is stored.
@@ -111,7 +111,7 @@ impl Series {
             newest,
             interval,
             entries,
-            look_at: None,
+            check_at: None,
             late_since,
             stored_lateness,
             heard_once: None,
@@ -175,16 +175,16 @@ impl Entry {
         &mut self,
         rule: &Rule,
         newest: &Newest,
-        around: &Around<'_>,
+        context: &RuleContext<'_>,
         reasons: Reasons<'_>,
     ) -> Step {
         let Some(sample) = newest.sample() else { return Step::default() };
         let was_broken = self.alarm.is_broken();
         self.is_offline = false;
-        let verdict = self.verdict(rule, sample, was_broken, around);
+        let verdict = self.verdict(rule, sample, was_broken, context);
         let is_broken = match verdict {
             Verdict::Broken => true,
-            Verdict::Kept => false,
+            Verdict::PersistedAlarm => false,
             Verdict::Unknown => was_broken,
         };
         if !is_broken && self.is_at_rest() {
@@ -192,7 +192,7 @@ impl Entry {
             return Step { has_changed: is_timed(rule), ..Step::default() };
         }
         let step = self.step(rule, Event::Judged { is_broken }, newest.moment(), reasons);
-        let mut step = step.and(self.look(rule, newest.moment(), true, reasons));
+        let mut step = step.and(self.recheck(rule, newest.moment(), true, reasons));
         step.is_broken = verdict == Verdict::Broken;
         // An event without a reading is dated by the last one before it.
         step.has_changed |= is_timed(rule) || !self.is_at_rest();
@@ -204,7 +204,7 @@ impl Entry {
 
     /// A late reading: only a sign of life.
     pub fn hear_late(&mut self, rule: &Rule, newest: &Newest, reasons: Reasons<'_>) -> Step {
-        let step = self.hear_availability(rule, newest, true, newest.moment(), reasons);
+        let step = self.apply_availability(rule, newest, true, newest.moment(), reasons);
         Step { has_changed: step.has_changed || is_timed(rule) || !self.is_at_rest(), ..step }
     }
 
@@ -278,7 +278,7 @@ impl Entry {
     }
 
     /// Suppresses its alarm or lets it go, as there is a reason at `now` or none.
-    pub fn look(
+    pub fn recheck(
         &mut self,
         rule: &Rule,
         now: Moment,
@@ -353,25 +353,25 @@ impl Entry {
         }
     }
 
-    /// Time elapsed up to `listened`. Its suppression is evaluated as of `look_at`, which is no later: other alarms
+    /// Time elapsed up to `listened`. Its suppression is evaluated as of `check_at`, which is no later: other alarms
     /// may still change in between.
     pub fn elapse(
         &mut self,
         rule: &Rule,
         newest: &Newest,
-        (look_at, listened): (Duration, Duration),
+        (check_at, listened): (Duration, Duration),
         reasons: Reasons<'_>,
     ) -> Step {
         let step = match self.silence_ends(rule, newest).filter(|due| due.listened <= listened) {
             Some(due) => self.step(rule, Event::Judged { is_broken: true }, due, reasons),
             None => self.step(rule, Event::Elapsed, Moment { at: newest.at, listened }, reasons),
         };
-        step.and(self.look(rule, newest.moment_at(look_at), false, reasons))
+        step.and(self.recheck(rule, newest.moment_at(check_at), false, reasons))
     }
 
     /// Its sensor was reported offline or online. Online ends only what offline began, and silence continues
     /// counting.
-    pub fn hear_availability(
+    pub fn apply_availability(
         &mut self,
         rule: &Rule,
         newest: &Newest,
@@ -384,7 +384,7 @@ impl Entry {
         let was_offline = std::mem::replace(&mut self.is_offline, !is_online);
         let is_broken = if is_online { now.listened >= silent_at } else { true };
         let step = self.step(rule, Event::Judged { is_broken }, now, reasons);
-        let mut step = step.and(self.look(rule, now, false, reasons));
+        let mut step = step.and(self.recheck(rule, now, false, reasons));
         step.has_changed |= was_offline == is_online;
         step
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::around::Around;
+use super::context::RuleContext;
 use super::kinds::{self, Memory, Others, Sample, Verdict};
 use super::rule::{Kind, Rule};
 use super::series::{Entry, Newest, Series};
@@ -11,9 +11,9 @@ use crate::domain::unit::convert;
 use crate::domain::{Limit, SensorId, Unit};
 
 /// No other sensors, for readings that only update the state.
-struct Nobody;
+struct NoOtherSeries;
 
-impl Others for Nobody {
+impl Others for NoOtherSeries {
     fn value(&self, _: &SensorId) -> Option<Sample> {
         None
     }
@@ -26,15 +26,15 @@ impl Entry {
         rule: &Rule,
         sample: Sample,
         was_broken: bool,
-        around: &Around<'_>,
+        context: &RuleContext<'_>,
     ) -> Verdict {
         let Self { fit, memory, .. } = self;
         let verdict = match (fit.kind(&rule.kind), memory) {
             (Kind::Expression { condition }, Memory::Expression(past)) => {
                 past.push(sample);
-                around.judge(condition, past, (rule, fit.to_own()), sample).into()
+                context.judge(condition, past, (rule, fit.to_own()), sample).into()
             }
-            (kind, memory) => kinds::judge(kind, memory, sample, was_broken, &around.others(rule)),
+            (kind, memory) => kinds::judge(kind, memory, sample, was_broken, &context.others(rule)),
         };
         if rule.is_strict && self.fit.is_unfit() { Verdict::Unknown } else { verdict }
     }
@@ -45,7 +45,7 @@ impl Entry {
             Memory::Expression(past) => past.push(sample),
             memory => {
                 // Only the state is needed.
-                let _ = kinds::judge(&rule.kind, memory, sample, false, &Nobody);
+                let _ = kinds::judge(&rule.kind, memory, sample, false, &NoOtherSeries);
             }
         }
     }

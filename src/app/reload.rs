@@ -16,8 +16,8 @@ use tokio::sync::Mutex;
 use super::fleet::Fleet;
 use super::metrics::ReloadGauges;
 use super::tell_sensors;
+use crate::alarms::builtin;
 use crate::alarms::engine::Expected;
-use crate::alarms::own;
 use crate::alarms::rule::Rule;
 use crate::broker;
 use crate::config::{
@@ -225,7 +225,7 @@ impl ReloaderSettings {
 
 /// Rules of a configuration, including those of the short form and the built-in ones.
 fn all_rules(config: &Config) -> Vec<Rule> {
-    [evaluator::short_form(&config.alerts), config.rules.clone(), own::rules()].concat()
+    [evaluator::short_form(&config.alerts), config.rules.clone(), builtin::rules()].concat()
 }
 
 /// Configuration of alarms: the daemon's own sensors are expected to send readings.

@@ -13,7 +13,9 @@ use super::dedup::Dedup;
 use super::live::{LiveUpdate, SeriesKey};
 pub(super) use super::notes::{Effects, Note};
 use super::sender_clocks::SenderClocks;
-use crate::alarms::engine::{Deadlines, Engine, Live, Outcome, Past, RecordTime, SeriesView};
+use crate::alarms::engine::{
+    Deadlines, Engine, Live, Outcome, RecordTime, SeriesView, StoredState,
+};
 use crate::domain::{
     AlertEvent, Fingerprint, Ingress, ListeningClocks, LiveAlarm, Measurement, News,
     OperatorAction, Position, QuickSet, Reading, ReadingClock, Rejected, SensorId,
@@ -107,7 +109,7 @@ impl Fold {
         };
         let latest = latest_received_at.filter(is_near).max(received_at);
         self.clocks.begin(latest.max(Some(start.built_at)));
-        let past = Past {
+        let past = StoredState {
             clocks,
             received_at: Some(self.time.received_at),
             former_ingress: self.default_ingress,
@@ -122,7 +124,7 @@ impl Fold {
         if let Some(why) = failed {
             return Err(why);
         }
-        for (sensor_id, rule) in self.engine.take_unread() {
+        for (sensor_id, rule) in self.engine.take_unreadable() {
             effects.notes.push(Note::Unreadable { rule, sensor_id });
         }
         self.engine.keep_quiet(quiet);
@@ -180,7 +182,7 @@ impl Fold {
         match content {
             EntryContent::Data(data) => {
                 for heard in &data.availability {
-                    self.engine.hear_availability(heard, ingress, &mut outcomes);
+                    self.engine.apply_availability(heard, ingress, &mut outcomes);
                 }
                 // A retained message may be the present value too: that one is live.
                 let (live, kept): (Vec<_>, Vec<_>) =
@@ -197,7 +199,7 @@ impl Fold {
                 self.operate(action, (position, message), &mut outcomes, batch, effects);
             }
             EntryContent::Rejected(rejected) => batch.rejected.push(rejected),
-            EntryContent::Finding(finding) => self.engine.hear_finding(&finding, &mut outcomes),
+            EntryContent::Finding(finding) => self.engine.apply_finding(&finding, &mut outcomes),
             EntryContent::Nothing => {}
         }
         batch.decoders.append(&mut decoders);
@@ -306,7 +308,7 @@ impl Fold {
             let is_echo = ingress != Ingress::Own
                 && self.own.contains(&series_hash(&reading.sensor_id, &reading.quantity));
             if !is_echo && news == News::Live {
-                self.engine.hear_again(&reading, ingress, outcomes);
+                self.engine.note_duplicate(&reading, ingress, outcomes);
                 effects.notes.push(Note::Redelivered(reading.sensor_id));
             }
             return;

@@ -15,9 +15,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::player::Player;
+use crate::alarms::builtin;
 use crate::alarms::engine::Outcome;
 use crate::alarms::kinds::Memory;
-use crate::alarms::own;
 use crate::alarms::rule::{Kind, Rule};
 use crate::config::Config;
 use crate::domain::{AlertState, Reading};
@@ -132,7 +132,7 @@ impl Replay {
 
     /// Adds an announced alert event. Findings are ignored: they don't depend on the configuration.
     pub fn was(&mut self, announced: Announced) {
-        if !own::is_rule(&announced.rule) && (self.from..self.to).contains(&announced.at) {
+        if !builtin::is_rule(&announced.rule) && (self.from..self.to).contains(&announced.at) {
             self.was.add(announced);
         }
     }

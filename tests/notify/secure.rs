@@ -8,7 +8,7 @@ fn a_web_server_is_notified_only_with_a_valid_certificate() {
     let (ca, home) = (Ca::new("Test CA"), Home::new());
     let good = HttpServer::with_tls(&ca.issue_local());
     let other = HttpServer::with_tls(&ca.issue(&["elsewhere.example"], Validity::Now));
-    let past = HttpServer::with_tls(&ca.issue(&["127.0.0.1"], Validity::Past));
+    let past = HttpServer::with_tls(&ca.issue(&["127.0.0.1"], Validity::StoredState));
     let hook = |name: &str, server: &HttpServer, ca_file: bool| {
         let url = format!("https://127.0.0.1:{}/", server.port());
         let mut keys = format!("type = \"webhook\"\nurl = \"{url}\"");

@@ -195,7 +195,7 @@ fn six_failures<B: Secured>() {
         broker
     };
     let fine = running(&good);
-    let mut expired = running(&ca.issue(&["localhost", "127.0.0.1"], Validity::Past));
+    let mut expired = running(&ca.issue(&["localhost", "127.0.0.1"], Validity::StoredState));
     let mut elsewhere = running(&ca.issue(&["elsewhere.example"], Validity::Now));
     let another = Ca::new("another authority");
 

@@ -27,7 +27,7 @@ pub enum Validity {
     /// From yesterday until tomorrow.
     Now,
     /// Until yesterday.
-    Past,
+    StoredState,
 }
 
 pub struct Ca {
@@ -135,7 +135,7 @@ fn start(name: &str, validity: Validity, key: &PKey<Private>) -> X509Builder {
     let now = chrono::Utc::now().timestamp();
     let (from, until) = match validity {
         Validity::Now => (now - DAY_SECONDS, now + DAY_SECONDS),
-        Validity::Past => (now - 10 * DAY_SECONDS, now - DAY_SECONDS),
+        Validity::StoredState => (now - 10 * DAY_SECONDS, now - DAY_SECONDS),
     };
     let mut serial = BigNum::new().unwrap();
     serial.rand(127, MsbOption::MAYBE_ZERO, false).unwrap();

@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::summaries::{ALL, OF_ALL, flood_over, summary_of_all};
 use super::time::{Cause, Deadlines, RecordTime};
 use super::{Engine, Key, Outcome};
+use crate::alarms::builtin;
 use crate::alarms::machine::{Announcement, Event};
-use crate::alarms::own;
 use crate::alarms::quiet::flood::{Flood, Raise};
 use crate::alarms::series::{Entry, Newest, is_timed};
 use crate::domain::{
@@ -25,7 +25,7 @@ impl Engine {
         self.set_time(now, out);
         let num_before = out.len();
         let clocks = self.clocks;
-        let is_due = |ingress| self.looks.is_over(ingress, clocks.get(ingress));
+        let is_due = |ingress| self.checks.is_over(ingress, clocks.get(ingress));
         if Ingress::ALL.into_iter().any(is_due) || self.is_flood_due() {
             self.run_out(out);
             self.follow_up(num_before, out);
@@ -35,13 +35,13 @@ impl Engine {
     /// Advances without processing deadlines of listening clocks: for simulated time, in which a reading at a
     /// deadline is in time.
     pub(crate) fn set_time(&mut self, now: RecordTime, out: &mut Vec<Outcome>) {
-        if self.quieting.must_look_at_all {
+        if self.quieting.must_recheck_all {
             self.settle(now, out);
         }
         self.cause = Cause { position: now.position, part: 0 };
         self.clocks.advance(&now.clocks);
         self.quieting.turn(now.received_at);
-        if self.quieting.must_look_at_all {
+        if self.quieting.must_recheck_all {
             self.follow_up(out.len(), out);
         }
     }
@@ -76,12 +76,12 @@ impl Engine {
 
     fn run_out(&mut self, out: &mut Vec<Outcome>) {
         while let Some((lag, ingress)) = self.most_overdue() {
-            let Some((look_at, key)) = self.looks.of(ingress).pop_first() else { break };
+            let Some((check_at, key)) = self.checks.of(ingress).pop_first() else { break };
             let Some(series) = self.series.get_mut(&key) else { continue };
-            series.look_at = None;
+            series.check_at = None;
             let clock = self.clocks.get(ingress);
             self.each_entry(key, out, |entry, rule, newest, reasons| {
-                entry.elapse(rule, newest, (look_at, clock), reasons)
+                entry.elapse(rule, newest, (check_at, clock), reasons)
             });
             // What one alarm begins or ends, others may have to wait for.
             self.follow_causes(lag, out);
@@ -93,7 +93,7 @@ impl Engine {
         let mut most: Option<(Duration, Ingress)> = None;
         for ingress in Ingress::ALL {
             let clock = self.clocks.get(ingress);
-            if !self.looks.is_over(ingress, clock) {
+            if !self.checks.is_over(ingress, clock) {
                 continue;
             }
             let lag = self.first_due(ingress).and_then(|due| clock.checked_sub(due));
@@ -108,35 +108,35 @@ impl Engine {
     /// rescheduled here.
     fn first_due(&mut self, ingress: Ingress) -> Option<Duration> {
         loop {
-            let looks = self.looks.of(ingress);
-            let (look_at, key) = looks.first()?;
+            let checks = self.checks.of(ingress);
+            let (check_at, key) = checks.first()?;
             let due = self.series.get(key).and_then(|series| series.due(&self.rules));
-            if due.is_some_and(|due| due <= *look_at) {
-                return Some(*look_at);
+            if due.is_some_and(|due| due <= *check_at) {
+                return Some(*check_at);
             }
-            let (_, key) = looks.pop_first()?;
+            let (_, key) = checks.pop_first()?;
             if let Some(series) = self.series.get_mut(&key) {
-                series.look_at = due;
-                looks.extend(due.map(|due| (due, key)));
+                series.check_at = due;
+                checks.extend(due.map(|due| (due, key)));
             }
         }
     }
 
     /// Notes a duplicate reading received by `ingress`: redelivered, or an equal value at the same time from a
     /// device without a clock. Either way its sensor is alive.
-    pub fn hear_again(&mut self, reading: &Reading, ingress: Ingress, out: &mut Vec<Outcome>) {
+    pub fn note_duplicate(&mut self, reading: &Reading, ingress: Ingress, out: &mut Vec<Outcome>) {
         self.begin_part();
         let num_before = out.len();
         let key = (reading.sensor_id.clone(), reading.quantity.clone());
         if self.series.get(&key).is_some_and(|series| series.newest.value.is_some()) {
-            self.hear_by(&key, ingress);
-            self.hear_speak(key, self.clocks.get(ingress), out);
+            self.set_ingress(&key, ingress);
+            self.note_alive(key, self.clocks.get(ingress), out);
             self.follow_up(num_before, out);
         }
     }
 
     /// Notes a sign of life of a series.
-    pub(super) fn hear_speak(&mut self, key: Key, heard: Duration, out: &mut Vec<Outcome>) {
+    pub(super) fn note_alive(&mut self, key: Key, heard: Duration, out: &mut Vec<Outcome>) {
         let Some(series) = self.series.get_mut(&key) else { return };
         series.newest.heard = heard;
         series.newest.position = self.cause.position;
@@ -146,13 +146,13 @@ impl Engine {
     }
 
     /// Notes the ingress of a series: its silence and delays run on that listening clock.
-    pub(super) fn hear_by(&mut self, key: &Key, ingress: Ingress) {
+    pub(super) fn set_ingress(&mut self, key: &Key, ingress: Ingress) {
         let Some(series) = self.series.get_mut(key) else { return };
         if series.newest.ingress == ingress {
             return;
         }
-        if let Some(look_at) = series.look_at.take() {
-            self.looks.remove(series.newest.ingress, look_at, key);
+        if let Some(check_at) = series.check_at.take() {
+            self.checks.remove(series.newest.ingress, check_at, key);
         }
         series.change_ingress(ingress, &self.clocks);
         series.newest.position = self.cause.position;
@@ -161,9 +161,9 @@ impl Engine {
                 self.changed.insert((key.clone(), entry.rule));
             }
         }
-        series.look_at = series.due(&self.rules);
-        if let Some(look_at) = series.look_at {
-            self.looks.insert(ingress, look_at, key.clone());
+        series.check_at = series.due(&self.rules);
+        if let Some(check_at) = series.check_at {
+            self.checks.insert(ingress, check_at, key.clone());
         }
         if series.late_since.is_some() {
             self.checkpoints.note_lateness(key);
@@ -173,7 +173,7 @@ impl Engine {
     /// Applies the availability of a device to the sensor with its id and those below it. Nothing is remembered of
     /// unknown sensors. One without any reading is from now on expected by `ingress`; silence of the others counts
     /// by the ingress of their readings. A removed one is as silent as any.
-    pub fn hear_availability(
+    pub fn apply_availability(
         &mut self,
         heard: &Availability,
         ingress: Ingress,
@@ -196,20 +196,20 @@ impl Engine {
             sensors.iter().flat_map(|sensor| missed.iter().map(|it| (sensor.clone(), it.clone())))
         {
             if self.series.get(&key).is_some_and(|series| series.newest.value.is_none()) {
-                self.hear_by(&key, ingress);
+                self.set_ingress(&key, ingress);
             }
             self.each_entry(key, out, |entry, rule, newest, reasons| {
                 // By the series' own clock, as its delays are: this machine's may be ahead of it.
                 let now = newest.moment_before(&clocks, Duration::ZERO);
-                entry.hear_availability(rule, newest, is_online, now, reasons)
+                entry.apply_availability(rule, newest, is_online, now, reasons)
             });
         }
         self.follow_up(num_before, out);
     }
 
     /// Applies a finding. One without a rule, as a newer version may have logged, changes nothing.
-    pub fn hear_finding(&mut self, finding: &Finding, out: &mut Vec<Outcome>) {
-        let Some(key) = own::key(&finding.about) else { return };
+    pub fn apply_finding(&mut self, finding: &Finding, out: &mut Vec<Outcome>) {
+        let Some(key) = builtin::key(&finding.about) else { return };
         self.begin_part();
         let num_before = out.len();
         let ingress = Ingress::Own;
@@ -222,7 +222,7 @@ impl Engine {
             ingress,
             position: self.cause.position,
         };
-        self.hear_by(&key, ingress);
+        self.set_ingress(&key, ingress);
         let mut series = self.take(&key, &newest, out);
         self.set_newest(&key, &mut series, newest);
         self.keep_anew(&key, &series);
@@ -230,7 +230,7 @@ impl Engine {
         let is_broken = finding.is_wrong;
         self.each_entry(key, out, |entry, rule, newest, reasons| {
             let step = entry.step(rule, Event::Judged { is_broken }, newest.moment(), reasons);
-            step.and(entry.look(rule, newest.moment(), true, reasons))
+            step.and(entry.recheck(rule, newest.moment(), true, reasons))
         });
         self.follow_up(num_before, out);
     }
@@ -238,15 +238,15 @@ impl Engine {
     /// True if the last finding about a subject is a fault.
     #[must_use]
     pub fn is_found_wrong(&self, about: &str) -> bool {
-        let series = own::key(about).and_then(|key| self.series.get(&key));
+        let series = builtin::key(about).and_then(|key| self.series.get(&key));
         series.is_some_and(|series| series.entries.iter().any(|entry| entry.alarm.is_broken()))
     }
 
     /// Consequences of the last step: alarms that others newly explain or no longer do, and whether the outcomes
     /// since `from` make a flood.
     pub(super) fn follow_up(&mut self, from: usize, out: &mut Vec<Outcome>) {
-        if std::mem::take(&mut self.quieting.must_look_at_all) {
-            self.look_at_all_that_stand(out);
+        if std::mem::take(&mut self.quieting.must_recheck_all) {
+            self.recheck_active(out);
         }
         self.follow_causes(Duration::ZERO, out);
         self.mark_flood(from, out);
@@ -255,23 +255,23 @@ impl Engine {
     /// Re-evaluates what other alarms explain, as of `lag` before the present.
     pub(super) fn follow_causes(&mut self, lag: Duration, out: &mut Vec<Outcome>) {
         for key in self.quieting.dependencies.take_turned() {
-            self.look_at(key, lag, out);
+            self.recheck(key, lag, out);
         }
     }
 
-    fn look_at_all_that_stand(&mut self, out: &mut Vec<Outcome>) {
+    fn recheck_active(&mut self, out: &mut Vec<Outcome>) {
         let has_any = |entries: &[Entry]| entries.iter().any(|entry| !entry.is_at_rest());
         let some = self.series.iter().filter(|(_, series)| has_any(&series.entries));
         let keys: BTreeSet<_> = some.map(|(key, _)| key.clone()).collect();
         for key in keys {
-            self.look_at(key, Duration::ZERO, out);
+            self.recheck(key, Duration::ZERO, out);
         }
     }
 
-    pub(super) fn look_at(&mut self, key: Key, lag: Duration, out: &mut Vec<Outcome>) {
+    pub(super) fn recheck(&mut self, key: Key, lag: Duration, out: &mut Vec<Outcome>) {
         let clocks = self.clocks;
         self.each_entry(key, out, |entry, rule, newest, reasons| {
-            entry.look(rule, newest.moment_before(&clocks, lag), false, reasons)
+            entry.recheck(rule, newest.moment_before(&clocks, lag), false, reasons)
         });
     }
 

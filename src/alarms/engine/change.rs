@@ -4,7 +4,7 @@
 //! Invariants: repeating an operator's action is idempotent and no error. Alarms of removed series end, their silence
 //! no longer counts, and a restart doesn't restore them from stored rows; a new reading starts the series again.
 //! Never: more than one alarm changed by one action, except for a forgotten sensor; removal of a series that the
-//! configuration names ([`Named`](super::named::Named)).
+//! configuration names ([`ConfiguredSeries`](super::configured::ConfiguredSeries)).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use super::Expected;
 use super::operate::applicable;
+use super::outcomes::{apply, emit};
 use super::reload::RuleMigration;
-use super::telling::{note, tell};
 use super::{Engine, Key, Outcome};
 use crate::alarms::machine::{Change, Moment};
 use crate::alarms::quiet::QuietSettings;
@@ -96,7 +96,7 @@ impl Engine {
             Some(kept) => Flood::restore(limits, &kept),
             None => Flood::new(limits),
         });
-        self.quieting.must_look_at_all = true;
+        self.quieting.must_recheck_all = true;
     }
 
     /// Sets the expected series. Silence counts from now for newly expected ones. Formerly expected ones without a
@@ -105,7 +105,7 @@ impl Engine {
     pub fn expect(&mut self, expected: &[Expected], out: &mut Vec<Outcome>) {
         self.begin_part();
         let key = |it: &Expected| (it.sensor_id.clone(), it.quantity.clone());
-        self.named.set_own(expected.iter().map(key));
+        self.configured.set_own(expected.iter().map(key));
         let (num_before, ingress) = (out.len(), Ingress::Own);
         let (at, heard) = (self.quieting.wall.unwrap_or_default(), self.clocks.get(ingress));
         let position = self.cause.position;
@@ -131,7 +131,7 @@ impl Engine {
             self.set_newest(&key, &mut series, newest);
             self.keep_anew(&key, &series);
             self.put(key.clone(), series);
-            self.look_at(key, Duration::ZERO, out); // what explains it there may be another
+            self.recheck(key, Duration::ZERO, out); // what explains it there may be another
         }
         self.forget_unheard_but(expected, out);
         self.follow_up(num_before, out);
@@ -145,14 +145,14 @@ impl Engine {
         }
         for key in unheard {
             let Some(mut series) = self.series.remove(&key) else { continue };
-            if let Some(look_at) = series.look_at {
-                self.looks.remove(series.newest.ingress, look_at, &key);
+            if let Some(check_at) = series.check_at {
+                self.checks.remove(series.newest.ingress, check_at, &key);
             }
             for entry in &mut series.entries {
                 let rule = self.rules[entry.rule].clone();
                 entry.forget(&key, &mut self.quieting.dependencies);
                 let step = entry.close(&rule, series.newest.moment());
-                tell(self.cause, &rule, &key, entry, &series.newest, step, out);
+                emit(self.cause, &rule, &key, entry, &series.newest, step, out);
                 let (sensor_id, rule) = (key.0.clone(), rule.name.clone());
                 self.changed.remove(&(key.clone(), entry.rule));
                 self.orphans.push(AlarmState { sensor_id, rule, state: None });
@@ -184,7 +184,7 @@ impl Engine {
             let Some((event, change)) = event else { return false };
             let mut step = entry.step(rule, event, Moment { at: action.at, listened }, reasons);
             step.cause = Some((change, action.operator.clone()));
-            note((&mut self.changed, self.cause), rule, &key, entry, newest, step, out);
+            apply((&mut self.changed, self.cause), rule, &key, entry, newest, step, out);
             true
         });
         let (alert_id, rule) = (entry.id.clone(), rule.name.clone());
@@ -252,7 +252,7 @@ impl Engine {
         action: &OperatorAction,
         out: &mut Vec<Outcome>,
     ) -> Result<bool, Refused> {
-        if let Some(why) = self.named.why_it_stays(sensor) {
+        if let Some(why) = self.configured.why_it_stays(sensor) {
             return Err(Refused::NotNow(why));
         }
         let of_sensor = self.series.keys().filter(|(of, _)| of == sensor);
@@ -280,8 +280,8 @@ impl Engine {
     ) {
         let Some(mut series) = self.series.remove(key) else { return };
         let newest = &series.newest;
-        if let Some(look_at) = series.look_at {
-            self.looks.remove(newest.ingress, look_at, key);
+        if let Some(check_at) = series.check_at {
+            self.checks.remove(newest.ingress, check_at, key);
         }
         if let Some(position) = series.heard_once {
             self.heard_once.remove(&(position, key.clone()));
@@ -302,7 +302,7 @@ impl Engine {
                 (Change::Closed, action.operator.clone())
             };
             step.cause = action.map(by);
-            tell(self.cause, &rule, key, entry, &series.newest, step, out);
+            emit(self.cause, &rule, key, entry, &series.newest, step, out);
         }
         self.bury(key, action.is_some());
         self.gone.insert(key.clone());
@@ -318,22 +318,22 @@ impl Engine {
         if !self.has_no_room_for(key) {
             return true;
         }
-        let wanted = (self.room.0 / SHARE_AT_ONCE).max(1);
+        let wanted = (self.series_limit.0 / SHARE_AT_ONCE).max(1);
         let mut num_gone = 0;
         while num_gone < wanted
             && let Some((_, oldest)) = self.heard_once.pop_first()
         {
-            if !self.named.has(&oldest) && self.series.contains_key(&oldest) {
+            if !self.configured.has(&oldest) && self.series.contains_key(&oldest) {
                 self.drop_series(&oldest, None, out);
                 self.made_room.push(oldest.0);
                 num_gone += 1;
             }
         }
-        num_gone > 0 || self.named.has(key)
+        num_gone > 0 || self.configured.has(key)
     }
 
     pub(super) fn has_no_room_for(&self, key: &Key) -> bool {
-        self.series.len() >= self.room.0 && !self.series.contains_key(key)
+        self.series.len() >= self.series_limit.0 && !self.series.contains_key(key)
     }
 
     /// Takes the sensors whose series were removed for lack of room, since the last call.
@@ -345,7 +345,7 @@ impl Engine {
     pub(super) fn note_heard(&mut self, key: &Key, series: &mut Series) {
         if let Some(position) = series.heard_once.take() {
             self.heard_once.remove(&(position, key.clone()));
-        } else if series.newest.value.is_none() && !self.named.has(key) {
+        } else if series.newest.value.is_none() && !self.configured.has(key) {
             series.heard_once = Some(self.cause.position);
             self.heard_once.insert((self.cause.position, key.clone()));
         }

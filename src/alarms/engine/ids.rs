@@ -16,7 +16,7 @@ const FEW: usize = 1_024;
 pub(super) struct Ids {
     series_of: HashMap<Arc<str>, Key>,
     /// Number at which outdated ids are removed.
-    room: usize,
+    series_limit: usize,
 }
 
 impl Ids {
@@ -34,9 +34,9 @@ impl Ids {
 
     /// Removes outdated ids, once they may be as many as the others.
     pub fn tidy(&mut self, has: impl Fn(&Key, &Arc<str>) -> bool) {
-        if self.series_of.len() > self.room.max(FEW) {
+        if self.series_of.len() > self.series_limit.max(FEW) {
             self.series_of.retain(|id, key| has(key, id));
-            self.room = 2 * self.series_of.len();
+            self.series_limit = 2 * self.series_of.len();
         }
     }
 }

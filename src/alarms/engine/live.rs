@@ -5,9 +5,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::{Engine, Key};
-use crate::alarms::kept::Kept;
 use crate::alarms::machine::Condition;
 use crate::alarms::overview;
+use crate::alarms::persisted::PersistedAlarm;
 use crate::alarms::rule::Kind;
 use crate::alarms::series::{Entry, Series};
 use crate::domain::{
@@ -97,7 +97,8 @@ impl<'e> Live<'e> {
             return None;
         }
         let rule: &Arc<_> = &self.0.rules[entry.rule];
-        let kept = Kept::new(rule, self.0.marks[entry.rule], entry, &series.newest);
+        let kept =
+            PersistedAlarm::new(rule, self.0.fingerprints[entry.rule], entry, &series.newest);
         let view = overview::of(kept, &key.0, &rule.name)?;
         Some(LiveAlarm { view, runbook: rule.runbook.clone() })
     }

@@ -61,7 +61,7 @@ pub struct Judgement {
 
 /// Stored state that an engine resumes from, as of one commit.
 #[derive(Debug, Default)]
-pub struct Past {
+pub struct StoredState {
     /// Listening clocks, one for each way in.
     pub clocks: ListeningClocks,
     /// Wall clock at the last record; `None` as an earlier version left it.

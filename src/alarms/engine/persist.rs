@@ -11,12 +11,12 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use super::checkpoints::{Concerned, state};
-use super::recall::{self, StoredAlarm};
 use super::restore::{Restoring, of};
+use super::restore_series::{self, StoredAlarm};
 use super::tombstones::{BY_LIMIT, BY_OPERATOR, Tombstone};
-use super::{Engine, Key, Outcome, Past, Room, summaries};
+use super::{Engine, Key, Outcome, SeriesLimit, StoredState, summaries};
 use crate::alarms::checkpoint::{Checkpoint, Lateness};
-use crate::alarms::kept::Kept;
+use crate::alarms::persisted::PersistedAlarm;
 use crate::alarms::rule::Rule;
 use crate::alarms::series::Series;
 use crate::domain::{AlarmState, Reading, ReadingCounts, SensorId, SeriesPart, SeriesState};
@@ -33,24 +33,25 @@ impl Engine {
     pub fn restore(
         rules: Vec<Rule>,
         zone: Tz,
-        past: Past,
+        past: StoredState,
         since: impl IntoIterator<Item = (u64, Reading)>,
         out: &mut Vec<Outcome>,
     ) -> Self {
-        Self::restore_in(Room::default(), (rules, zone), past, since, out)
+        Self::restore_within(SeriesLimit::default(), (rules, zone), past, since, out)
     }
 
     /// Restores with another limit of series.
-    pub(super) fn restore_in(
-        room: Room,
+    pub(super) fn restore_within(
+        series_limit: SeriesLimit,
         (rules, zone): (Vec<Rule>, Tz),
-        past: Past,
+        past: StoredState,
         since: impl IntoIterator<Item = (u64, Reading)>,
         out: &mut Vec<Outcome>,
     ) -> Self {
-        let Past { clocks, received_at, former_ingress, series, alarms, standing, .. } = past;
+        let StoredState { clocks, received_at, former_ingress, series, alarms, standing, .. } =
+            past;
         let mut engine = Self::new(rules, zone);
-        engine.room = room;
+        engine.series_limit = series_limit;
         engine.clocks = clocks;
         engine.quieting.wall = received_at;
         let of_all: HashSet<_> = alarms.iter().map(of).collect();
@@ -66,15 +67,15 @@ impl Engine {
                 Err(alarm) => unreadable.push(alarm),
             }
         }
-        restoring.recall(series, since, &recall::newest_of(&readable));
+        restoring.restore_series(series, since, &restore_series::newest_of(&readable));
         restoring.engine.checkpoints.end_at(past.since_checkpoints);
         restoring.engine.begin_tombstones();
         let with_state: HashSet<_> = readable.iter().map(|alarm| of(&alarm.state)).collect();
         for alarm in readable {
-            restoring.take_back(alarm);
+            restoring.restore_alarm(alarm);
         }
-        restoring.close_all_unread(unreadable, known);
-        restoring.look_at_all(&with_state);
+        restoring.close_all_unreadable(unreadable, known);
+        restoring.check_all(&with_state);
         restoring.engine
     }
 
@@ -86,13 +87,13 @@ impl Engine {
         for (key, rule) in self.changed.drain() {
             let series = self.series.get(&key);
             let entry = series.and_then(|s| Some((s, s.entries.iter().find(|e| e.rule == rule)?)));
-            let (rule, mark) = (&self.rules[rule], self.marks[rule]);
+            let (rule, mark) = (&self.rules[rule], self.fingerprints[rule]);
             let kept = entry.filter(|(_, entry)| entry.is_kept(rule));
             if let Some(id) = kept.and_then(|(_, entry)| entry.id.as_ref()) {
                 self.ids.note(id, &key);
             }
             let state = kept.and_then(|(series, entry)| {
-                serde_json::to_string(&Kept::new(rule, mark, entry, &series.newest)).ok()
+                serde_json::to_string(&PersistedAlarm::new(rule, mark, entry, &series.newest)).ok()
             });
             changes.push(AlarmState { sensor_id: key.0, rule: rule.name.clone(), state });
         }
@@ -195,7 +196,7 @@ impl Engine {
         }
         let entries = series.entries.iter();
         let memories =
-            entries.filter_map(|entry| Some((self.marks[entry.rule], entry.remembered()?)));
+            entries.filter_map(|entry| Some((self.fingerprints[entry.rule], entry.remembered()?)));
         let (newest, heard_once) = (series.newest.clone(), series.heard_once);
         let checkpoint = Checkpoint { newest, heard_once, memories: memories.collect() };
         Some(state(key, SeriesPart::Windows, Some(checkpoint.write())))
@@ -250,7 +251,7 @@ impl Engine {
     }
 
     /// Takes the stored alarms, by sensor and rule, that are unreadable (edited by hand) and were closed.
-    pub fn take_unread(&mut self) -> Vec<(SensorId, Arc<str>)> {
-        std::mem::take(&mut self.unread)
+    pub fn take_unreadable(&mut self) -> Vec<(SensorId, Arc<str>)> {
+        std::mem::take(&mut self.unreadable)
     }
 }

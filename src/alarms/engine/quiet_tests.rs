@@ -78,7 +78,7 @@ impl Bench {
         let presence = if is_online { Presence::Online } else { Presence::Offline };
         let heard =
             Availability { device: sensor_id, reach: Reach::Sensor, presence, at: at(second) };
-        self.engine.hear_availability(&heard, Ingress::Remote, &mut out);
+        self.engine.apply_availability(&heard, Ingress::Remote, &mut out);
         self.note(out)
     }
 
@@ -111,7 +111,7 @@ impl Bench {
         let alarms: Vec<_> =
             self.kept.values().filter(|alarm| alarm.state.is_some()).cloned().collect();
         let clocks = ListeningClocks::all_at(self.now);
-        let past = Past { clocks, alarms, ..Past::default() };
+        let past = StoredState { clocks, alarms, ..StoredState::default() };
         self.engine = Engine::restore(rules, Tz::UTC, past, [], &mut out);
         self.engine.keep_quiet(self.settings.clone());
         self.note(out)

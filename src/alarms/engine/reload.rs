@@ -10,7 +10,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::checkpoints::Concerned;
-use super::{Engine, Key, Outcome, tell};
+use super::{Engine, Key, Outcome, emit};
 use crate::alarms::kinds::{Remembered, Sample};
 use crate::alarms::quiet::dependencies::Links;
 use crate::alarms::quiet::maintenance::Windows;
@@ -24,7 +24,7 @@ use crate::domain::{AlarmState, SensorId};
 pub(super) struct RuleMigration<'e> {
     engine: &'e mut Engine,
     old: Vec<Arc<Rule>>,
-    old_marks: Vec<u64>,
+    old_fingerprints: Vec<u64>,
     /// New index of each former rule, if it is unchanged.
     place: Vec<Option<usize>>,
     /// Index of new or changed rules.
@@ -41,17 +41,17 @@ impl<'e> RuleMigration<'e> {
         let new = Engine::new(rules, engine.zone);
         requiet(engine, new.quieting, quiet);
         let old = mem::replace(&mut engine.rules, new.rules);
-        let old_marks = mem::replace(&mut engine.marks, new.marks);
+        let old_fingerprints = mem::replace(&mut engine.fingerprints, new.fingerprints);
         engine.index = new.index;
-        engine.named.reload(&engine.rules);
+        engine.configured.reload(&engine.rules);
         engine.fits.begin_anew(&engine.rules);
         let concerned = mem::replace(&mut engine.concerned, new.concerned);
-        let place = places((&old, &old_marks), (&engine.rules, &engine.marks));
+        let place = places((&old, &old_fingerprints), (&engine.rules, &engine.fingerprints));
         let same: HashSet<_> = place.iter().flatten().copied().collect();
         let fresh = (0..engine.rules.len()).filter(|at| !same.contains(at));
         let fresh = Index::of_some(&engine.rules, fresh);
         let unkept = mem::take(&mut engine.changed);
-        Self { engine, old, old_marks, place, fresh, concerned, unkept }
+        Self { engine, old, old_fingerprints, place, fresh, concerned, unkept }
     }
 
     /// Migrates all series.
@@ -105,7 +105,7 @@ impl<'e> RuleMigration<'e> {
         for rule in fresh {
             let is_same = |entry: &Entry| {
                 self.old[entry.rule].name == self.engine.rules[rule].name
-                    && self.old_marks[entry.rule] == self.engine.marks[rule]
+                    && self.old_fingerprints[entry.rule] == self.engine.fingerprints[rule]
             };
             entries.push(match leaving.iter().position(is_same) {
                 // It holds for other sensors now, and for this one as before.
@@ -149,7 +149,7 @@ impl<'e> RuleMigration<'e> {
         let rule = self.old[entry.rule].clone();
         let was_kept = entry.is_kept(&rule);
         let step = entry.close(&rule, newest.moment());
-        tell(self.engine.cause, &rule, key, &mut entry, newest, step, out);
+        emit(self.engine.cause, &rule, key, &mut entry, newest, step, out);
         if self.unkept.remove(&(key.clone(), entry.rule)) || was_kept {
             self.forget(key, &rule.name, now);
         }
@@ -205,8 +205,8 @@ pub(super) fn longest(all: impl Iterator<Item = Remembered>) -> Vec<Sample> {
 /// New index of each former rule, if unchanged: same fingerprint, same sensors. Several may share a name: the short
 /// form has one for each sensor with its own limits.
 fn places(
-    (old, old_marks): (&[Arc<Rule>], &[u64]),
-    (new, new_marks): (&[Arc<Rule>], &[u64]),
+    (old, old_fingerprints): (&[Arc<Rule>], &[u64]),
+    (new, new_fingerprints): (&[Arc<Rule>], &[u64]),
 ) -> Vec<Option<usize>> {
     fn key(rule: &Rule, mark: u64) -> (Arc<str>, u64, Option<SensorId>) {
         let only = match &rule.selection {
@@ -216,7 +216,7 @@ fn places(
         (rule.name.clone(), mark, only)
     }
     let mut of_key: HashMap<_, Vec<usize>> = HashMap::new();
-    for (at, (rule, mark)) in new.iter().zip(new_marks).enumerate() {
+    for (at, (rule, mark)) in new.iter().zip(new_fingerprints).enumerate() {
         of_key.entry(key(rule, *mark)).or_default().push(at);
     }
     let place = |(rule, mark): (&Arc<Rule>, &u64)| {
@@ -224,7 +224,7 @@ fn places(
         let at = alike.iter().position(|at| new[*at].selection == rule.selection)?;
         Some(alike.swap_remove(at))
     };
-    old.iter().zip(old_marks).map(place).collect()
+    old.iter().zip(old_fingerprints).map(place).collect()
 }
 
 #[cfg(test)]

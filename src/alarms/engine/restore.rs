@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::super::kept::Kept;
+use super::super::persisted::PersistedAlarm;
 use super::super::rule::Rule;
 use super::super::series::{Entry, Newest, is_timed};
 use super::super::units::Fit;
-use super::recall::StoredAlarm;
+use super::restore_series::StoredAlarm;
 use super::time::Cause;
-use super::{Engine, Key, Outcome, summaries, tell};
+use super::{Engine, Key, Outcome, emit, summaries};
 use crate::domain::{AlarmState, Ingress, SensorId, StandingAlert};
 
 /// Names an alarm.
@@ -29,27 +29,27 @@ pub(super) struct Restoring<'o> {
 
 impl Restoring<'_> {
     /// Closes the alarms of unreadable states.
-    pub fn close_all_unread(
+    pub fn close_all_unreadable(
         &mut self,
         alarms: Vec<AlarmState>,
         mut known: HashMap<Of, StandingAlert>,
     ) {
         for alarm in alarms {
             let is_flood = summaries::is_flood_state(&alarm);
-            let alarm = if is_flood { self.take_back_flood(alarm) } else { Err(alarm) };
+            let alarm = if is_flood { self.restore_flood(alarm) } else { Err(alarm) };
             let Err(alarm) = alarm else { continue };
             let of = of(&alarm);
             if let Some(alert) = known.remove(&of) {
-                self.close_unread(&alarm, alert);
+                self.close_unreadable(&alarm, alert);
             }
-            self.end_unread_chatter(&alarm);
+            self.end_unreadable_chatter(&alarm);
             self.engine.orphans.push(AlarmState { state: None, ..alarm });
-            self.engine.unread.push(of);
+            self.engine.unreadable.push(of);
         }
     }
 
     /// Schedules a check of every series that silence may change, and stores its start.
-    pub fn look_at_all(&mut self, with_state: &HashSet<Of>) {
+    pub fn check_all(&mut self, with_state: &HashSet<Of>) {
         let keys: Vec<_> = self.engine.series.keys().cloned().collect();
         for key in keys {
             let Some(series) = self.engine.series.remove(&key) else { continue };
@@ -64,22 +64,22 @@ impl Restoring<'_> {
     }
 
     /// Continues a stored alarm, or closes it if its rule has changed.
-    pub fn take_back(&mut self, alarm: StoredAlarm) {
+    pub fn restore_alarm(&mut self, alarm: StoredAlarm) {
         let key = alarm.key();
         let StoredAlarm { state, kept, newest, .. } = alarm;
         let Some(series) = self.engine.series.get_mut(&key) else { return };
         let named = |entry: &&mut Entry| self.engine.rules[entry.rule].name == state.rule;
         match series.entries.iter_mut().find(named) {
             Some(entry)
-                if kept.is_of(self.engine.marks[entry.rule])
+                if kept.is_of(self.engine.fingerprints[entry.rule])
                     || kept.is_of_before(&self.engine.rules[entry.rule]) =>
             {
                 // Stored again with its new fingerprint.
-                if !kept.is_of(self.engine.marks[entry.rule]) {
+                if !kept.is_of(self.engine.fingerprints[entry.rule]) {
                     self.engine.changed.insert((key.clone(), entry.rule));
                 }
                 kept.id.iter().for_each(|id| self.engine.ids.note(id, &key));
-                kept.give_back(entry);
+                kept.restore(entry);
             }
             Some(entry) => {
                 let rule = Rule::clone(&self.engine.rules[entry.rule]);
@@ -104,7 +104,7 @@ fn close(
     cause: Cause,
     mut rule: Rule,
     key: &Key,
-    kept: Kept,
+    kept: PersistedAlarm,
     newest: &Newest,
     out: &mut Vec<Outcome>,
 ) {
@@ -115,7 +115,7 @@ fn close(
     entry.quiet = kept.quiet.map(Box::new);
     let step = entry.close(&rule, newest.moment());
     let num_before = out.len();
-    tell(cause, &Arc::new(rule), key, &mut entry, newest, step, out);
+    emit(cause, &Arc::new(rule), key, &mut entry, newest, step, out);
     // The alert about its chattering has its own type and figure.
     for outcome in out[num_before..].iter_mut().filter(|outcome| outcome.summary.is_none()) {
         outcome.alert_type = kept.alert_type.clone();

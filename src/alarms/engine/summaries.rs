@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::super::kept;
 use super::super::machine::{Announcement, Change, State, Transition};
+use super::super::persisted;
 use super::super::quiet::flood::Flood;
 use super::super::quiet::{NamedSummary, Summary};
 use super::super::rule::{Priority, Rule};
@@ -117,7 +117,7 @@ pub(super) fn flood_over(over: NamedSummary, limit: f64, wall: Option<DateTime<U
         Summary::FloodOver(counts) => counts.since,
         _ => DateTime::UNIX_EPOCH,
     };
-    let former = |sensor_id: &_| kept::former_alert_id(OF_ALL, sensor_id, since);
+    let former = |sensor_id: &_| persisted::former_alert_id(OF_ALL, sensor_id, since);
     summary_of_all(summary, limit, wall.unwrap_or(since), |sensor_id| {
         id.unwrap_or_else(|| former(sensor_id))
     })

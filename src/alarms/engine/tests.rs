@@ -110,7 +110,7 @@ impl Bench {
     }
 
     /// As after a restart: everything from what was kept.
-    fn restart(&mut self, kept: &mut Kept, rules: Vec<Rule>) -> &mut Self {
+    fn restart(&mut self, kept: &mut StoredAlarms, rules: Vec<Rule>) -> &mut Self {
         kept.keep(self.engine.changes());
         let mut out = Vec::new();
         let (alarms, standing) = (kept.0.clone(), Vec::new());
@@ -118,7 +118,14 @@ impl Bench {
         self.stored.commit(&mut self.engine, 1, &self.heard);
         let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
         let since_checkpoints = self.stored.since_checkpoints(&self.heard);
-        let past = Past { clocks, series, since_checkpoints, alarms, standing, ..Past::default() };
+        let past = StoredState {
+            clocks,
+            series,
+            since_checkpoints,
+            alarms,
+            standing,
+            ..StoredState::default()
+        };
         self.engine = Engine::restore(rules, Tz::UTC, past, since, &mut out);
         self.note(out)
     }
@@ -126,9 +133,9 @@ impl Bench {
 
 /// What storage holds.
 #[derive(Default)]
-struct Kept(Vec<AlarmState>);
+struct StoredAlarms(Vec<AlarmState>);
 
-impl Kept {
+impl StoredAlarms {
     fn keep(&mut self, changes: Vec<AlarmState>) {
         for change in changes {
             self.0.retain(|old| (&old.sensor_id, &old.rule) != (&change.sensor_id, &change.rule));
@@ -241,7 +248,7 @@ fn a_late_reading_from_where_a_sensor_was_does_not_take_it_back_there() {
 #[test]
 fn where_a_sensor_went_is_kept_with_its_alarm_at_once() {
     let mut bench = Bench::new(vec![rule("warm", high(), Timing::default())]);
-    let mut kept = Kept::default();
+    let mut kept = StoredAlarms::default();
     bench.hear("T", 0, 9.0);
     kept.keep(bench.engine.changes());
     let moved = Reading { location: Location::new("Quai"), ..reading("T", at(1), 9.0) };
@@ -261,7 +268,7 @@ fn where_a_sensor_went_is_kept_with_its_alarm_at_once() {
 #[test]
 fn a_device_that_makes_up_ids_leaves_the_alarms_of_the_others_as_they_are() {
     let mut engine = Engine::new(vec![rule("high", high(), Timing::default())], Tz::UTC);
-    engine.room = Room(3);
+    engine.series_limit = SeriesLimit(3);
     let mut out = Vec::new();
     let mut judge = |sensor: &str, second, value| {
         let judgement =

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::Key;
-use crate::alarms::kept;
+use crate::alarms::persisted;
 use crate::domain::{Ingress, ListeningClocks, SensorId};
 
 /// Time of a log record.
@@ -60,15 +60,15 @@ impl Cause {
 
     /// Id of an alert that the step raises.
     pub fn alert_id(self, rule: &str, sensor_id: &SensorId) -> Arc<str> {
-        kept::alert_id(rule, sensor_id, self.position, self.part)
+        persisted::alert_id(rule, sensor_id, self.position, self.part)
     }
 }
 
 /// Scheduled checks of series, by listening clock.
 #[derive(Debug, Default)]
-pub(super) struct Looks([BTreeSet<(Duration, Key)>; 3]);
+pub(super) struct Checks([BTreeSet<(Duration, Key)>; 3]);
 
-impl Looks {
+impl Checks {
     /// Scheduled checks on one clock.
     pub fn of(&mut self, ingress: Ingress) -> &mut BTreeSet<(Duration, Key)> {
         let [own, embedded, remote] = &mut self.0;
@@ -80,17 +80,17 @@ impl Looks {
     }
 
     /// Adds the look at a series.
-    pub fn insert(&mut self, ingress: Ingress, look_at: Duration, key: Key) {
-        self.of(ingress).insert((look_at, key));
+    pub fn insert(&mut self, ingress: Ingress, check_at: Duration, key: Key) {
+        self.of(ingress).insert((check_at, key));
     }
 
     /// Removes the look at a series.
-    pub fn remove(&mut self, ingress: Ingress, look_at: Duration, key: &Key) {
-        self.of(ingress).remove(&(look_at, key.clone()));
+    pub fn remove(&mut self, ingress: Ingress, check_at: Duration, key: &Key) {
+        self.of(ingress).remove(&(check_at, key.clone()));
     }
 
     /// Whether a check is due.
     pub fn is_over(&mut self, ingress: Ingress, clock: Duration) -> bool {
-        self.of(ingress).first().is_some_and(|(look_at, _)| *look_at <= clock)
+        self.of(ingress).first().is_some_and(|(check_at, _)| *check_at <= clock)
     }
 }

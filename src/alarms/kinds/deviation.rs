@@ -111,7 +111,7 @@ mod tests {
 
     use super::*;
     use crate::alarms::window::CAPACITY;
-    use Verdict::{Broken, Kept, Unknown};
+    use Verdict::{Broken, PersistedAlarm, Unknown};
 
     fn minute(minute: i64, value: f64) -> Sample {
         Sample { at: DateTime::from_timestamp(minute * 60, 0).unwrap(), value }
@@ -139,9 +139,9 @@ mod tests {
         // 1 to 11: the median is 6, the distances 5 4 3 2 1 0 1 2 3 4 5, their median 3.
         // 6 deviations: 6 × 1.4826 × 3 = 26.6868, so broken beyond 32.6868 and -20.6868.
         let eleven = || (1..=11).map(f64::from);
-        assert_eq!(verdict(eleven(), 32.68), Kept);
+        assert_eq!(verdict(eleven(), 32.68), PersistedAlarm);
         assert_eq!(verdict(eleven(), 32.69), Broken);
-        assert_eq!(verdict(eleven(), -20.68), Kept);
+        assert_eq!(verdict(eleven(), -20.68), PersistedAlarm);
         assert_eq!(verdict(eleven(), -20.69), Broken);
     }
 
@@ -149,7 +149,7 @@ mod tests {
     fn an_outlier_does_not_hide_the_next_one() {
         let noise = || (0..20).map(|at| f64::from(at % 5));
         assert_eq!(verdict(noise().chain([1e6; 5]), 1e6), Broken);
-        assert_eq!(verdict(noise().chain([1e6; 5]), 3.0), Kept);
+        assert_eq!(verdict(noise().chain([1e6; 5]), 3.0), PersistedAlarm);
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
         let verdicts: Vec<_> = after.collect();
         // With 20 of either the median is between them; the next reading makes it the new level.
         assert_eq!(verdicts[..20], [Broken; 20]);
-        assert_eq!(verdicts[21..], [Kept; 9]);
+        assert_eq!(verdicts[21..], [PersistedAlarm; 9]);
     }
 
     /// A thermometer of tenths that mostly stands at 20.0: the median absolute deviation is 0.
@@ -192,29 +192,29 @@ mod tests {
 
     #[test]
     fn a_value_that_mostly_stands_may_move_by_so_many_of_its_usual_steps() {
-        assert_eq!(verdict(standing(), 20.0), Kept);
-        assert_eq!(verdict(standing(), 20.6), Kept); // six steps, as decimals
+        assert_eq!(verdict(standing(), 20.0), PersistedAlarm);
+        assert_eq!(verdict(standing(), 20.6), PersistedAlarm); // six steps, as decimals
         assert_eq!(verdict(standing(), 20.7), Broken);
-        assert_eq!(verdict(standing(), 19.4), Kept);
+        assert_eq!(verdict(standing(), 19.4), PersistedAlarm);
         assert_eq!(verdict(standing(), 19.3), Broken);
         // In binary 1.3 is more than six times 0.7 - 0.6 away from 0.7.
         let tenths = (0..40).map(|at| if at % 10 == 9 { 0.6 } else { 0.7 });
-        assert_eq!(verdict(tenths, 1.3), Kept);
+        assert_eq!(verdict(tenths, 1.3), PersistedAlarm);
     }
 
     #[test]
     fn a_value_held_at_its_stop_leaves_it_without_an_alarm() {
         let humidity = (0..10).flat_map(|_| [100.0, 100.0, 100.0, 99.4, 99.3999]);
-        assert_eq!(verdict(humidity, 98.9), Kept);
+        assert_eq!(verdict(humidity, 98.9), PersistedAlarm);
     }
 
     #[test]
     fn of_a_value_that_never_moved_the_first_move_tells_nothing() {
-        assert_eq!(verdict([20.0; 30], 20.0), Kept);
+        assert_eq!(verdict([20.0; 30], 20.0), PersistedAlarm);
         assert_eq!(verdict([20.0; 30], 20.1), Unknown);
         assert_eq!(verdict([20.0; 30], 70.0), Unknown);
         // The jump is the one step known, until the value moves where it is.
-        assert_eq!(verdict([20.0; 30].into_iter().chain([70.0]), 70.1), Kept);
+        assert_eq!(verdict([20.0; 30].into_iter().chain([70.0]), 70.1), PersistedAlarm);
         assert_eq!(verdict([20.0; 30].into_iter().chain([70.0, 70.1, 70.0]), 70.1), Broken);
     }
 
@@ -222,7 +222,7 @@ mod tests {
     fn values_at_the_ends_of_the_scale_are_no_panic() {
         assert_eq!(verdict((1..=11).map(f64::from), f64::MAX), Broken);
         let ends = (0..20).map(|at| if at % 2 == 0 { f64::MAX } else { -f64::MAX });
-        assert_eq!(verdict(ends, 1.0), Kept);
+        assert_eq!(verdict(ends, 1.0), PersistedAlarm);
     }
 
     proptest! {

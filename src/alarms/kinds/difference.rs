@@ -54,15 +54,15 @@ mod tests {
     fn the_distance_counts_to_either_side() {
         assert_eq!(verdict(8.1, 5.0, false), Verdict::Broken);
         assert_eq!(verdict(1.9, 5.0, false), Verdict::Broken);
-        assert_eq!(verdict(8.0, 5.0, false), Verdict::Kept);
+        assert_eq!(verdict(8.0, 5.0, false), Verdict::PersistedAlarm);
         assert_eq!(verdict(-1.0, 2.1, false), Verdict::Broken);
     }
 
     #[test]
     fn it_is_over_at_the_end_of_the_deadband() {
         assert_eq!(verdict(7.6, 5.0, true), Verdict::Broken);
-        assert_eq!(verdict(7.6, 5.0, false), Verdict::Kept);
-        assert_eq!(verdict(7.5, 5.0, true), Verdict::Kept);
+        assert_eq!(verdict(7.6, 5.0, false), Verdict::PersistedAlarm);
+        assert_eq!(verdict(7.5, 5.0, true), Verdict::PersistedAlarm);
     }
 
     #[test]
@@ -81,10 +81,10 @@ mod tests {
         let judge_as = |limit, deadband, value, was_broken| {
             judge(limit, deadband, at(0, value), Some(at(0, 20.0)), was_broken)
         };
-        assert_eq!(judge_as(0.05, 0.0, 20.05, false), Verdict::Kept);
-        assert_eq!(judge_as(0.05, 0.0, 20.05, true), Verdict::Kept);
+        assert_eq!(judge_as(0.05, 0.0, 20.05, false), Verdict::PersistedAlarm);
+        assert_eq!(judge_as(0.05, 0.0, 20.05, true), Verdict::PersistedAlarm);
         assert_eq!(judge_as(0.05, 0.0, 20.06, false), Verdict::Broken);
-        assert_eq!(judge_as(0.5, 0.2, 20.3, true), Verdict::Kept);
+        assert_eq!(judge_as(0.5, 0.2, 20.3, true), Verdict::PersistedAlarm);
     }
 
     #[test]

@@ -67,12 +67,12 @@ impl Flatline {
         if silence > delta(lasting / 2) {
             let has_moved = !self.is_flat(within, sample);
             self.begin(sample);
-            return if has_moved { Verdict::Kept } else { Verdict::Unknown };
+            return if has_moved { Verdict::PersistedAlarm } else { Verdict::Unknown };
         }
         self.add(sample, delta(lasting / SLICES));
         let goes_back = self.forget_before(sample.at, delta(lasting));
         if !self.is_flat(within, sample) {
-            Verdict::Kept
+            Verdict::PersistedAlarm
         } else if goes_back {
             Verdict::Broken
         } else {
@@ -157,7 +157,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use Verdict::{Broken, Kept, Unknown};
+    use Verdict::{Broken, PersistedAlarm, Unknown};
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -190,7 +190,10 @@ mod tests {
             (129, 20.06),
             (130, 20.06), // the reading that is an hour old is that of minute 70
         ];
-        assert_eq!(play(&readings), [Unknown, Unknown, Broken, Kept, Kept, Kept, Broken]);
+        assert_eq!(
+            play(&readings),
+            [Unknown, Unknown, Broken, PersistedAlarm, PersistedAlarm, PersistedAlarm, Broken]
+        );
     }
 
     #[test]
@@ -215,14 +218,14 @@ mod tests {
         let night = [(0, 20.0), (30, 20.0), (60, 20.0), (600, 20.0), (630, 20.0), (660, 20.0)];
         assert_eq!(play(&night)[2..], [Broken, Unknown, Unknown, Broken]);
         let moved = [(0, 20.0), (30, 20.0), (60, 20.0), (600, 21.0), (630, 21.0), (660, 21.0)];
-        assert_eq!(play(&moved)[2..], [Broken, Kept, Unknown, Broken]);
+        assert_eq!(play(&moved)[2..], [Broken, PersistedAlarm, Unknown, Broken]);
     }
 
     #[test]
     fn values_within_as_decimals_are_within() {
         // In binary 20.05 - 20.0 is more than 0.05.
         assert_eq!(play(&[(0, 20.05), (30, 20.0), (60, 20.05)])[2], Broken);
-        assert_eq!(play(&[(0, 20.05), (30, 19.99), (60, 20.05)])[2], Kept);
+        assert_eq!(play(&[(0, 20.05), (30, 19.99), (60, 20.05)])[2], PersistedAlarm);
     }
 
     #[test]
@@ -247,7 +250,7 @@ mod tests {
         let (min, max) =
             values.fold((f64::MAX, f64::MIN), |(min, max), value| (min.min(value), max.max(value)));
         match (max - min <= within, anchor) {
-            (false, _) => Kept,
+            (false, _) => PersistedAlarm,
             (true, Some(_)) => Broken,
             (true, None) => Unknown,
         }
@@ -275,7 +278,7 @@ mod tests {
                 let verdict = flatline.judge(Duration::from_secs(640), 2.0, *sample);
                 let defined = by_definition(&all[..=at], 640, 2.0, 0);
                 // The reading after a silence also knows that it moved.
-                prop_assert!(verdict == defined || (verdict, defined) == (Kept, Unknown));
+                prop_assert!(verdict == defined || (verdict, defined) == (PersistedAlarm, Unknown));
             }
         }
 

@@ -110,7 +110,7 @@ mod tests {
                 let beyond = judge(side, limit, deadband, limit + sign * by, was_broken);
                 prop_assert_eq!(beyond, Verdict::Broken);
                 let back = limit - sign * (deadband + by);
-                prop_assert_eq!(judge(side, limit, deadband, back, was_broken), Verdict::Kept);
+                prop_assert_eq!(judge(side, limit, deadband, back, was_broken), Verdict::PersistedAlarm);
             }
         }
     }

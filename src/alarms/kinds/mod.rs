@@ -8,7 +8,7 @@
 //! Invariant: where too little is known the verdict is [`Verdict::Unknown`], which neither raises
 //! nor ends an alarm, so that a new sensor, a restart and a silence raise nothing by themselves. What
 //! is remembered is bounded. Never: a delay, which is the alarm's (`machine.rs`); the judgement of an
-//! expression, which has a scope of its own (`around.rs`).
+//! expression, which has a scope of its own (`context.rs`).
 
 pub mod deviation;
 pub mod difference;
@@ -71,7 +71,7 @@ pub enum Verdict {
     /// The reading breaks the rule.
     Broken,
     /// The reading keeps the rule.
-    Kept,
+    PersistedAlarm,
     /// Not enough is known: the alarm stays as it is.
     Unknown,
 }
@@ -179,7 +179,7 @@ impl Verdict {
     /// Verdict on a reading of which enough is known.
     #[must_use]
     pub const fn known(is_broken: bool) -> Self {
-        if is_broken { Self::Broken } else { Self::Kept }
+        if is_broken { Self::Broken } else { Self::PersistedAlarm }
     }
 }
 
@@ -223,7 +223,7 @@ pub fn judge(
         (Kind::Difference { other, limit, deadband }, _) => {
             difference::judge(*limit, *deadband, sample, others.value(other), was_broken)
         }
-        (Kind::Stale { .. }, _) => Verdict::Kept,
+        (Kind::Stale { .. }, _) => Verdict::PersistedAlarm,
         // The memory fits its kind, by the lines above; what is left is the expression, and what no reading breaks.
         (
             Kind::Rate { .. }
@@ -276,7 +276,7 @@ mod tests {
             verdict = judge(kind, &mut memory, minute(at, value), was_broken, others);
             was_broken = match verdict {
                 Verdict::Broken => true,
-                Verdict::Kept => false,
+                Verdict::PersistedAlarm => false,
                 Verdict::Unknown => was_broken,
             };
         }
@@ -285,14 +285,14 @@ mod tests {
 
     #[test]
     fn each_kind_is_judged_by_its_own_file() {
-        use Verdict::{Broken, Kept, Unknown};
+        use Verdict::{Broken, PersistedAlarm, Unknown};
         let high = Kind::High { limit: 8.0, deadband: 0.5 };
         assert_eq!(play(&high, &NOBODY, [8.1]), Broken);
         assert_eq!(play(&high, &NOBODY, [8.1, 7.6]), Broken);
-        assert_eq!(play(&high, &NOBODY, [7.6]), Kept);
+        assert_eq!(play(&high, &NOBODY, [7.6]), PersistedAlarm);
         let low = Kind::Low { limit: 2.0, deadband: 0.5 };
         assert_eq!(play(&low, &NOBODY, [1.9, 2.4]), Broken);
-        assert_eq!(play(&low, &NOBODY, [1.9, 2.5]), Kept);
+        assert_eq!(play(&low, &NOBODY, [1.9, 2.5]), PersistedAlarm);
         let rate = Kind::Rate { per_minute: 1.0, window: minutes(4) };
         assert_eq!(play(&rate, &NOBODY, [0.0, 2.0]), Unknown);
         assert_eq!(play(&rate, &NOBODY, [0.0, 2.0, 4.0]), Broken);
@@ -301,13 +301,13 @@ mod tests {
         assert_eq!(play(&flatline, &NOBODY, [5.0; 4]), Broken);
         let deviation = Kind::Deviation { deviations: 6.0, window: minutes(60) };
         let noise = (0..20).map(|at| f64::from(at % 3));
-        assert_eq!(play(&deviation, &NOBODY, noise.clone()), Kept);
+        assert_eq!(play(&deviation, &NOBODY, noise.clone()), PersistedAlarm);
         assert_eq!(play(&deviation, &NOBODY, noise.chain([90.0])), Broken);
         let other = SensorId::new("REF").unwrap();
         let difference = Kind::Difference { other, limit: 3.0, deadband: 0.0 };
         assert_eq!(play(&difference, &NOBODY, [9.0]), Unknown);
         assert_eq!(play(&difference, &Other(Some(minute(0, 5.0))), [9.0]), Broken);
-        assert_eq!(play(&Kind::Stale { after: minutes(5) }, &NOBODY, [9.0]), Kept);
+        assert_eq!(play(&Kind::Stale { after: minutes(5) }, &NOBODY, [9.0]), PersistedAlarm);
         let condition = Expression::parse("value > 8.0").unwrap();
         let expression = Kind::Expression { condition };
         assert_eq!(play(&expression, &NOBODY, [9.0]), Unknown);
@@ -345,6 +345,9 @@ mod tests {
     #[test]
     fn what_an_expression_says_becomes_a_verdict() {
         let said = [Some(true), Some(false), None];
-        assert_eq!(said.map(Verdict::from), [Verdict::Broken, Verdict::Kept, Verdict::Unknown]);
+        assert_eq!(
+            said.map(Verdict::from),
+            [Verdict::Broken, Verdict::PersistedAlarm, Verdict::Unknown]
+        );
     }
 }

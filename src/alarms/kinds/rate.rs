@@ -101,11 +101,11 @@ mod tests {
         let rising = [0.0, 2.0, 4.0, 6.0, 8.0];
         let falling = [0.0, -2.0, -4.0, -6.0, -8.0];
         assert_eq!(verdict(1.9, &rising), Verdict::Broken);
-        assert_eq!(verdict(2.1, &rising), Verdict::Kept);
-        assert_eq!(verdict(-1.9, &rising), Verdict::Kept);
+        assert_eq!(verdict(2.1, &rising), Verdict::PersistedAlarm);
+        assert_eq!(verdict(-1.9, &rising), Verdict::PersistedAlarm);
         assert_eq!(verdict(-1.9, &falling), Verdict::Broken);
-        assert_eq!(verdict(-2.1, &falling), Verdict::Kept);
-        assert_eq!(verdict(1.9, &falling), Verdict::Kept);
+        assert_eq!(verdict(-2.1, &falling), Verdict::PersistedAlarm);
+        assert_eq!(verdict(1.9, &falling), Verdict::PersistedAlarm);
         assert_eq!(verdict(1.0, &rising[..2]), Verdict::Unknown);
     }
 
@@ -116,7 +116,7 @@ mod tests {
         for minute in 0..5 {
             assert_eq!(judge(1.0, &mut window, after(minute, 50.0)), Verdict::Unknown);
         }
-        assert_eq!(judge(1.0, &mut window, after(5, 50.0)), Verdict::Kept);
+        assert_eq!(judge(1.0, &mut window, after(5, 50.0)), Verdict::PersistedAlarm);
     }
 
     #[test]

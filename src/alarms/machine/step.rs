@@ -7,14 +7,15 @@ use std::mem;
 use std::time::Duration;
 
 use super::{
-    Announcement, Change, Condition, Due, Event, Held, Moment, Shelf, Timing, Transition, WhySilent,
+    Announcement, Change, Condition, Due, Event, Held, Moment, Shelf, SuppressionCheck, Timing,
+    Transition,
 };
 
 /// An alarm between one event and the next.
 pub(super) struct Step<'a> {
     alarm: &'a mut Held,
     timing: &'a Timing,
-    why_silent: WhySilent<'a>,
+    why_silent: SuppressionCheck<'a>,
     transitions: Vec<Transition>,
 }
 
@@ -27,7 +28,11 @@ enum Running {
 }
 
 impl<'a> Step<'a> {
-    pub(super) fn new(alarm: &'a mut Held, timing: &'a Timing, why_silent: WhySilent<'a>) -> Self {
+    pub(super) fn new(
+        alarm: &'a mut Held,
+        timing: &'a Timing,
+        why_silent: SuppressionCheck<'a>,
+    ) -> Self {
         Self { alarm, timing, why_silent, transitions: Vec::new() }
     }
 

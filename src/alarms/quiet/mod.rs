@@ -92,7 +92,7 @@ pub(super) struct Quieting {
     /// The wall clock at the last record.
     pub wall: Option<DateTime<Utc>>,
     /// Whether all alarms must be re-evaluated: after a start, rules or windows may have changed.
-    pub must_look_at_all: bool,
+    pub must_recheck_all: bool,
 }
 
 impl Quieting {
@@ -102,7 +102,7 @@ impl Quieting {
         Self {
             dependencies: Dependencies::new(rules),
             missed: about_silence.map(|rule| rule.quantity.clone()).collect(),
-            must_look_at_all: true,
+            must_recheck_all: true,
             ..Self::default()
         }
     }
@@ -110,6 +110,6 @@ impl Quieting {
     /// Sets the wall clock: maintenance may begin or end.
     pub fn turn(&mut self, wall: DateTime<Utc>) {
         self.wall = Some(wall);
-        self.must_look_at_all |= self.windows.turn(wall);
+        self.must_recheck_all |= self.windows.turn(wall);
     }
 }

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use self::others::others;
 use super::super::engine::stored::StoredSeries;
-use super::super::engine::{Engine, Outcome, Past, RecordTime};
+use super::super::engine::{Engine, Outcome, RecordTime, StoredState};
 use super::super::machine::{Announcement, Change};
 use super::super::rule::{Kind, Priority, Rule, Same, Selection, Suppression, Timing};
 use super::QuietSettings;
@@ -143,7 +143,8 @@ impl Plant {
         self.stored.commit(&mut self.engine, 1, &self.heard);
         let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
         let since_checkpoints = self.stored.since_checkpoints(&self.heard);
-        let past = Past { clocks, series, since_checkpoints, alarms, ..Past::default() };
+        let past =
+            StoredState { clocks, series, since_checkpoints, alarms, ..StoredState::default() };
         self.engine = Engine::restore(rules, Tz::UTC, past, since, &mut out);
         self.engine.set_time(RecordTime::of(self.position, seconds(self.now)), &mut out);
         out

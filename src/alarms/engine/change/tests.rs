@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use super::super::stored::StoredSeries;
 use super::super::tests::{at, high, reading, rule};
-use super::super::{Expected, Past, RecordTime, Room};
+use super::super::{Expected, RecordTime, SeriesLimit, StoredState};
 use super::*;
 use crate::alarms::quiet::QuietSettings;
 use crate::alarms::rule::{Kind, Rule, Selection, Timing};
@@ -39,9 +39,9 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(room: usize) -> Self {
+    fn new(series_limit: usize) -> Self {
         let mut engine = Engine::new(rules(), Tz::UTC);
-        engine.room = Room(room);
+        engine.series_limit = SeriesLimit(series_limit);
         engine.keep_quiet(QuietSettings::default());
         let own = Expected {
             sensor_id: SensorId::new("OWN").unwrap(),
@@ -105,18 +105,24 @@ impl Bench {
             self.alarms.extend(change.state.is_some().then_some(change));
         }
         self.series.commit(&mut self.engine, 0, &self.rows);
-        let past = Past {
+        let past = StoredState {
             clocks: ListeningClocks::all_at(Duration::from_secs(self.second)),
             received_at: Some(self.time().received_at),
             series: self.series.states(),
             since_checkpoints: self.series.since_checkpoints(&self.rows),
             alarms: self.alarms.clone(),
-            ..Past::default()
+            ..StoredState::default()
         };
         let mut out = Vec::new();
-        let room = self.engine.room.0;
+        let series_limit = self.engine.series_limit.0;
         let since = self.series.since(&self.rows);
-        self.engine = Engine::restore_in(Room(room), (rules(), Tz::UTC), past, since, &mut out);
+        self.engine = Engine::restore_within(
+            SeriesLimit(series_limit),
+            (rules(), Tz::UTC),
+            past,
+            since,
+            &mut out,
+        );
         self.engine.keep_quiet(QuietSettings::default());
         let own = Expected {
             sensor_id: SensorId::new("OWN").unwrap(),

@@ -73,13 +73,19 @@ impl Plant {
         let alarms = alarms.into_values().collect();
         let since_checkpoints = series.since_checkpoints(&rows);
         let (series, since) = (series.states(), series.since(&rows));
-        let past =
-            Past { clocks, received_at, series, since_checkpoints, alarms, ..Past::default() };
+        let past = StoredState {
+            clocks,
+            received_at,
+            series,
+            since_checkpoints,
+            alarms,
+            ..StoredState::default()
+        };
         let mut out = Vec::new();
         self.engine =
             Engine::restore(script::rules(self.rules), Tz::Europe__Paris, past, since, &mut out);
         self.engine.keep_quiet(script::quiet());
-        assert!(self.engine.take_unread().is_empty());
+        assert!(self.engine.take_unreadable().is_empty());
         self.note(out);
         if received_at.is_some() {
             self.expect();
@@ -136,7 +142,7 @@ impl Plant {
             }
             What::Again(sensor, ingress) => {
                 if let Some(reading) = &self.last[*sensor] {
-                    self.engine.hear_again(reading, *ingress, &mut out);
+                    self.engine.note_duplicate(reading, *ingress, &mut out);
                 }
             }
             What::Availability(sensor, is_online, ingress) => {
@@ -148,7 +154,7 @@ impl Plant {
                     presence,
                     at: self.wall,
                 };
-                self.engine.hear_availability(&heard, *ingress, &mut out);
+                self.engine.apply_availability(&heard, *ingress, &mut out);
             }
             What::Operate(what, rule, sensor) => {
                 let record = self.operate(*what, rule, *sensor, &mut out);

@@ -6,7 +6,7 @@ use crate::alarms::engine::{Engine, Outcome, RecordTime};
 use crate::alarms::rule::{Kind, Rule, Timing};
 use crate::domain::{AlarmState, Ingress, ListeningClocks, Reading};
 
-use super::super::Past;
+use super::super::StoredState;
 use super::super::stored::StoredSeries;
 
 /// Rules are called by their kind.
@@ -62,10 +62,10 @@ impl Bench {
         judgement.clock_went_back_from
     }
 
-    fn hear_again(&mut self, listened: u64, dated: DateTime<Utc>) {
+    fn note_duplicate(&mut self, listened: u64, dated: DateTime<Utc>) {
         let mut out = Vec::new();
         self.advance(listened, &mut out);
-        self.engine.hear_again(&reading("T", dated, 5.0), Ingress::Remote, &mut out);
+        self.engine.note_duplicate(&reading("T", dated, 5.0), Ingress::Remote, &mut out);
         self.note(out);
     }
 
@@ -92,7 +92,8 @@ impl Bench {
         let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
         let since_checkpoints = self.stored.since_checkpoints(&self.heard);
         let (clocks, alarms) = (ListeningClocks::all_at(seconds(self.now)), self.kept.clone());
-        let past = Past { clocks, series, since_checkpoints, alarms, ..Past::default() };
+        let past =
+            StoredState { clocks, series, since_checkpoints, alarms, ..StoredState::default() };
         let mut out = Vec::new();
         self.engine = Engine::restore(self.rules.clone(), Tz::UTC, past, since, &mut out);
         self.note(out);
@@ -252,9 +253,9 @@ fn a_sensor_without_a_clock_that_measures_the_same_again_is_not_silent() {
     let mut bench = Bench::new(0);
     bench.hear(0, at(1000), 5.0);
     for listened in [80, 160, 240] {
-        bench.hear_again(listened, at(1000));
+        bench.note_duplicate(listened, at(1000));
     }
     assert!(bench.told.is_empty(), "{:?}", bench.told);
-    bench.hear_again(340, at(1000));
+    bench.note_duplicate(340, at(1000));
     assert_eq!(bench.told, ["340 stale Raised", "340 stale Returned"], "silent for 100 s");
 }

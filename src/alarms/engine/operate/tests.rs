@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::alarms::engine::stored::StoredSeries;
-use crate::alarms::engine::{Engine, Outcome, Past, RecordTime};
+use crate::alarms::engine::{Engine, Outcome, RecordTime, StoredState};
 use crate::alarms::overview::view;
 use crate::alarms::quiet::QuietSettings;
 use crate::alarms::rule::{Kind, Priority, Rule, Selection, Timing};
@@ -121,7 +121,14 @@ impl Bench {
         self.stored.commit(&mut self.engine, 1, &self.heard);
         let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
         let since_checkpoints = self.stored.since_checkpoints(&self.heard);
-        let past = Past { clocks, series, since_checkpoints, alarms, standing, ..Past::default() };
+        let past = StoredState {
+            clocks,
+            series,
+            since_checkpoints,
+            alarms,
+            standing,
+            ..StoredState::default()
+        };
         self.engine = Engine::restore(rules(), Tz::UTC, past, since, &mut self.out);
         self
     }

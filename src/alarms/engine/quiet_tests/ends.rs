@@ -145,7 +145,7 @@ fn a_restart_makes_no_silence_of_a_device_without_a_clock() {
             let since = if with_recent { heard.clone() } else { vec![] };
             let since = since.into_iter().map(|reading| (0, reading));
             let clocks = ListeningClocks::all_at(seconds(1000));
-            let past = Past { clocks, alarms, ..Past::default() };
+            let past = StoredState { clocks, alarms, ..StoredState::default() };
             let mut out = Vec::new();
             let mut engine = Engine::restore(rules(), Tz::UTC, past, since, &mut out);
             engine.advance(RecordTime::of(1, seconds(1199)), &mut out);
@@ -227,14 +227,14 @@ fn what_was_told_of_chattering_and_of_a_flood_is_over_when_it_cannot_be_read() {
         let alarms = vec![kept("T1", "warm"), kept("*", ":flood")];
         let standing = vec![standing("T1", "warm:chattering"), standing("*", "flood")];
         let clocks = ListeningClocks::all_at(seconds(100));
-        let past = Past { clocks, alarms, standing, ..Past::default() };
+        let past = StoredState { clocks, alarms, standing, ..StoredState::default() };
         let mut out = Vec::new();
         let mut engine = Engine::restore(rules, Tz::UTC, past, [], &mut out);
         let ends = out.iter().map(|outcome| (&*outcome.alert_id, outcome.transition.announced));
         let over = Some(Announcement::Returned);
         let expected = [("id of warm:chattering", over), ("id of flood", over)];
         assert_eq!(ends.collect::<Vec<_>>(), expected);
-        assert_eq!(engine.take_unread().len(), 2, "and it is said in the log");
+        assert_eq!(engine.take_unreadable().len(), 2, "and it is said in the log");
         assert!(engine.changes().iter().all(|change| change.state.is_none()));
     }
 }

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use proptest::prelude::*;
 
 use super::super::stored::StoredSeries;
-use super::super::{Past, RecordTime};
+use super::super::{RecordTime, StoredState};
 use super::*;
 use crate::alarms::expression::Expression;
 use crate::alarms::rule::{Kind, Priority, Timing};
@@ -135,7 +135,14 @@ impl Bench {
         self.stored.commit(&mut self.engine, 1, &self.heard);
         let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
         let since_checkpoints = self.stored.since_checkpoints(&self.heard);
-        let past = Past { clocks, series, since_checkpoints, alarms, standing, ..Past::default() };
+        let past = StoredState {
+            clocks,
+            series,
+            since_checkpoints,
+            alarms,
+            standing,
+            ..StoredState::default()
+        };
         self.engine = Engine::restore(rules, Tz::UTC, past, since, &mut out);
         out.sort_by_key(|outcome| (outcome.sensor_id.clone(), outcome.rule.name.clone()));
         self.note(out)

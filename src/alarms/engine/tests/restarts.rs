@@ -34,7 +34,7 @@ fn after_a_restart_all_goes_on_as_it_would_have() {
     let mut whole = Bench::new(rules());
     steps.iter().for_each(|step| play(&mut whole, *step));
     let mut cut = Bench::new(rules());
-    let mut kept = Kept::default();
+    let mut kept = StoredAlarms::default();
     for step in &steps {
         play(&mut cut, *step);
         cut.restart(&mut kept, rules());
@@ -57,7 +57,7 @@ fn windows_and_neighbours_come_back_with_the_last_readings() {
         ]
     };
     let mut bench = Bench::new(rules());
-    let mut kept = Kept::default();
+    let mut kept = StoredAlarms::default();
     bench.hear("REF", 0, 8.0).hear("T", 0, 5.0).hear("T", 60, 9.5);
     bench.restart(&mut kept, rules()).hear("T", 90, 13.0);
     assert_eq!(bench.told[1..], ["90 apart Raised", "90 odd Raised"], "{:?}", bench.told);
@@ -72,7 +72,7 @@ fn a_changed_or_removed_rule_closes_its_alarm() {
     };
     let after = vec![rule("warm", Kind::High { limit: 8.5, deadband: 1.0 }, Timing::default())];
     let mut bench = Bench::new(before());
-    let mut kept = Kept::default();
+    let mut kept = StoredAlarms::default();
     bench.hear("T", 0, 30.0).restart(&mut kept, before()).restart(&mut kept, after);
     bench.told[2..].sort(); // in the order they were kept, which is storage's affair
     assert_eq!(bench.told, ["0 warm Raised", "0 hot Raised", "0 hot Closed", "0 warm Closed"]);
@@ -96,7 +96,7 @@ fn a_changed_rule_is_closed_in_the_words_it_was_raised_in() {
     let mut bench = Bench::new(vec![rule("warm", high(), Timing::default())]);
     bench.hear("T", 0, 30.0);
     let (mut by_restart, mut by_reload) = (Vec::new(), Vec::new());
-    let past = Past { alarms: bench.engine.changes(), ..Past::default() };
+    let past = StoredState { alarms: bench.engine.changes(), ..StoredState::default() };
     let _ = Engine::restore(after(), Tz::UTC, past, [], &mut by_restart);
     bench.engine.reload(after(), QuietSettings::default(), &mut by_reload);
     let raised = ("HIGH_TEMPERATURE".to_owned(), 8.0, Priority::High);
@@ -109,12 +109,12 @@ fn a_changed_rule_is_closed_in_the_words_it_was_raised_in() {
 fn an_alarm_kept_by_an_older_version_goes_on() {
     let rules = || vec![rule("warm", high(), delayed(0, 30))];
     let mut bench = Bench::new(rules());
-    let mut kept = Kept::default();
+    let mut kept = StoredAlarms::default();
     bench.hear("T", 0, 9.0);
     kept.keep(bench.engine.changes());
     let Rule { name, quantity, kind, timing, .. } = &rules()[0];
     let before = format!("{name}\0{quantity:?}\0{kind:?}\0{timing:?}");
-    let (before, now) = (Fnv1a::hash(before.as_bytes()), kept::mark(&rules()[0]));
+    let (before, now) = (Fnv1a::hash(before.as_bytes()), persisted::rule_fingerprint(&rules()[0]));
     let state = kept.0[0].state.take().unwrap();
     assert!(state.contains(&now.to_string()), "{state}");
     kept.0[0].state = Some(state.replace(&now.to_string(), &before.to_string()));
@@ -129,7 +129,7 @@ fn an_alarm_kept_by_an_older_version_goes_on() {
 fn a_new_rule_on_silence_counts_from_the_start_it_is_new_at() {
     let dead = || vec![rule("dead", Kind::Stale { after: seconds(30) }, Timing::default())];
     let mut bench = Bench::new(vec![]);
-    let mut kept = Kept::default();
+    let mut kept = StoredAlarms::default();
     bench.hear("T", 0, 1.0).wait(1000).restart(&mut kept, dead()).wait(1029);
     assert!(bench.told.is_empty(), "{:?}", bench.told);
     bench.restart(&mut kept, dead()).wait(1030);
@@ -164,10 +164,10 @@ fn an_alarm_of_which_nothing_can_be_read_any_more_is_over() {
     ] {
         let (alarms, standing) = (vec![alarm(state)], vec![standing("warm")]);
         let clocks = ListeningClocks::all_at(seconds(10));
-        let past = Past { clocks, alarms, standing, ..Past::default() };
+        let past = StoredState { clocks, alarms, standing, ..StoredState::default() };
         let mut out = Vec::new();
         let mut engine = Engine::restore(rules, Tz::UTC, past, since.clone(), &mut out);
-        assert_eq!(engine.take_unread(), [(sensor_id.clone(), "warm".into())]);
+        assert_eq!(engine.take_unreadable(), [(sensor_id.clone(), "warm".into())]);
         assert_eq!(out.len(), 1, "{state}: {out:?}");
         let Outcome { alert_type, threshold, rule, location, .. } = &out[0];
         let words = (&**alert_type, *threshold, rule.quantity.as_str(), location.as_str());
@@ -182,15 +182,15 @@ fn an_alarm_of_which_nothing_can_be_read_any_more_is_over() {
 fn an_alarm_of_which_nothing_can_be_read_and_that_did_not_stand_begins_anew() {
     let stale = || vec![rule("dead", Kind::Stale { after: seconds(30) }, Timing::default())];
     let mut bench = Bench::new(stale());
-    let mut kept = Kept::default();
+    let mut kept = StoredAlarms::default();
     bench.hear("T", 0, 1.0);
     kept.keep(bench.engine.changes());
     kept.0[0].state = Some("{".to_owned());
     bench.restart(&mut kept, stale());
-    assert_eq!(bench.engine.take_unread().len(), 1);
+    assert_eq!(bench.engine.take_unreadable().len(), 1);
     kept.keep(bench.engine.changes());
     bench.restart(&mut kept, stale());
-    assert_eq!(bench.engine.take_unread(), [], "kept anew");
+    assert_eq!(bench.engine.take_unreadable(), [], "kept anew");
     bench.wait(30);
     assert_eq!(bench.told, ["30 dead Raised"]);
 }
@@ -222,7 +222,11 @@ fn what_a_restart_reads_again_is_bounded_over_any_number_of_kills() {
         // Far more often than all series have their turn.
         if number % (SERIES + 7) == 0 {
             let since_checkpoints = stored.since_checkpoints(&rows);
-            let past = Past { series: stored.states(), since_checkpoints, ..Past::default() };
+            let past = StoredState {
+                series: stored.states(),
+                since_checkpoints,
+                ..StoredState::default()
+            };
             engine = Engine::restore(rules(), Tz::UTC, past, stored.since(&rows), &mut out);
             let ReadingCounts { temperatures, others } = since_checkpoints;
             most = most.max(temperatures + others);

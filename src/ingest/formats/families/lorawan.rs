@@ -51,7 +51,7 @@ fn add_sample(builder: &mut Builder, device: &str, sample: &Map<String, Json>, t
     match times.read(time) {
         Ok(Some(at)) => {
             for (key, value) in sample {
-                add_tree(builder, device, key, value, Stamp::Past(at));
+                add_tree(builder, device, key, value, Stamp::StoredState(at));
             }
         }
         Ok(None) => builder.fault(format!("a sample of the history of {device} has no time")),

@@ -20,7 +20,7 @@ pub enum Stamp {
     /// By the clock of the sender or a gateway.
     At(DateTime<Utc>),
     /// Measured then and sent later, as stated by the sender.
-    Past(DateTime<Utc>),
+    StoredState(DateTime<Utc>),
 }
 
 impl From<Option<DateTime<Utc>>> for Stamp {
@@ -141,7 +141,7 @@ impl Builder {
         let (timestamp, clock, news) = match stamp {
             Stamp::Receipt => (self.received_at, ReadingClock::Receipt, News::Live),
             Stamp::At(at) => (at, ReadingClock::Sender, News::Live),
-            Stamp::Past(at) => (at, ReadingClock::Sender, News::Historical),
+            Stamp::StoredState(at) => (at, ReadingClock::Sender, News::Historical),
         };
         let reading = Reading {
             sensor_id: SensorId::new(sensor).map_err(|error| error.to_string())?,

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use super::time::Cause;
 use super::{Outcome, summaries};
-use crate::alarms::kept;
 use crate::alarms::machine::{Announcement, Change};
+use crate::alarms::persisted;
 use crate::alarms::quiet::{NamedSummary, Summary};
 use crate::alarms::rule::Rule;
 use crate::alarms::series::{Entry, Key, Newest, Step};
 use crate::domain::SensorId;
 
 /// Marks an alarm as changed, and reports its transitions.
-pub(super) fn note(
+pub(super) fn apply(
     (changed, cause): (&mut HashSet<(Key, usize)>, Cause),
     rule: &Arc<Rule>,
     key: &Key,
@@ -25,12 +25,12 @@ pub(super) fn note(
     if step.has_changed {
         changed.insert((key.clone(), entry.rule));
     }
-    tell(cause, rule, key, entry, newest, step, out);
+    emit(cause, rule, key, entry, newest, step, out);
 }
 
 /// Reports an alarm's transitions. A raise gets a new id, unless the last alert is still open because its end was
 /// not announced.
-pub(super) fn tell(
+pub(super) fn emit(
     cause: Cause,
     rule: &Arc<Rule>,
     key: &Key,
@@ -90,7 +90,7 @@ pub(super) fn tell(
 fn summary_id(cause: Cause, rule: &Rule, sensor_id: &SensorId, summary: &Summary) -> Arc<str> {
     let name = summaries::chattering(&rule.name);
     match summary {
-        Summary::Calm { raised, .. } => kept::former_alert_id(&name, sensor_id, raised.first),
+        Summary::Calm { raised, .. } => persisted::former_alert_id(&name, sensor_id, raised.first),
         _ => cause.alert_id(&name, sensor_id),
     }
 }

@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 
 use super::super::checkpoint::{Checkpoint, Lateness};
-use super::super::kept::Kept;
+use super::super::persisted::PersistedAlarm;
 use super::super::series::{Newest, Series};
 use super::Key;
 use super::reload::longest;
@@ -27,7 +27,7 @@ pub(super) struct StoredAlarm {
     /// The stored row.
     pub state: AlarmState,
     /// The row's state, decoded.
-    pub kept: Kept,
+    pub kept: PersistedAlarm,
     /// Quantity of the alarm's series.
     pub quantity: Quantity,
     /// Newest reading of the series at the time of the row.
@@ -37,7 +37,7 @@ pub(super) struct StoredAlarm {
 impl StoredAlarm {
     /// The row if it can't be read.
     pub fn read(state: AlarmState, former: Ingress) -> Result<Self, AlarmState> {
-        match state.state.as_deref().and_then(|text| Kept::read(text, former)) {
+        match state.state.as_deref().and_then(|text| PersistedAlarm::read(text, former)) {
             Some((kept, quantity, newest)) => Ok(Self { state, kept, quantity, newest }),
             None => Err(state),
         }
@@ -63,7 +63,7 @@ pub(super) fn newest_of(alarms: &[StoredAlarm]) -> StoredNewest {
 
 impl Restoring<'_> {
     /// Restores series from checkpoints and the readings stored since, each series in the order of storage.
-    pub fn recall(
+    pub fn restore_series(
         &mut self,
         states: Vec<SeriesState>,
         since: impl IntoIterator<Item = (u64, Reading)>,
@@ -113,7 +113,8 @@ impl Restoring<'_> {
         let mut is_same = true;
         let mut unmatched = Vec::new();
         for (at, entry) in series.entries.iter_mut().enumerate() {
-            let (rule, mark) = (&self.engine.rules[entry.rule], self.engine.marks[entry.rule]);
+            let (rule, mark) =
+                (&self.engine.rules[entry.rule], self.engine.fingerprints[entry.rule]);
             let place = memories.iter().position(|(of, _)| *of == mark);
             let remembered = place.map(|place| memories.swap_remove(place).1);
             let has_memory = entry.remembered().is_some();
@@ -137,7 +138,7 @@ impl Restoring<'_> {
     /// Applies a reading that was stored after its series' checkpoint, if it has one.
     fn remember(&mut self, reading: &Reading, stored: &StoredNewest) {
         let key = (reading.sensor_id.clone(), reading.quantity.clone());
-        if self.engine.has_no_room_for(&key) && !self.engine.named.has(&key) {
+        if self.engine.has_no_room_for(&key) && !self.engine.configured.has(&key) {
             return;
         }
         let mut known = self.engine.series.remove(&key);

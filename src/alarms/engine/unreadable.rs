@@ -14,7 +14,7 @@ use super::super::rule::{Priority, Rule, Timing};
 use super::super::series::{Entry, Key, Newest};
 use super::super::units::Fit;
 use super::restore::Restoring;
-use super::{summaries, tell};
+use super::{emit, summaries};
 use crate::domain::{AlarmState, Ingress, Location, Quantity, StandingAlert, Unit};
 
 /// Quantity of an alarm whose rule was removed.
@@ -22,7 +22,7 @@ const UNKNOWN: &str = "unknown";
 
 impl Restoring<'_> {
     /// Ends the alert of an alarm.
-    pub fn close_unread(&mut self, alarm: &AlarmState, alert: StandingAlert) {
+    pub fn close_unreadable(&mut self, alarm: &AlarmState, alert: StandingAlert) {
         let (rule, key, newest) = self.left_of(alarm, alert.since);
         let mut entry = Entry::new(0, &rule.kind, Fit::AsWritten);
         let since = Moment { at: alert.since, listened: Duration::ZERO };
@@ -31,14 +31,14 @@ impl Restoring<'_> {
         entry.id = Some(alert.alert_id);
         let step = entry.close(&rule, newest.moment());
         let (num_before, is_gone) = (self.out.len(), rule.quantity.as_str() == UNKNOWN);
-        tell(self.engine.cause, &rule, &key, &mut entry, &newest, step, self.out);
+        emit(self.engine.cause, &rule, &key, &mut entry, &newest, step, self.out);
         for outcome in self.out[num_before..].iter_mut().filter(|_| is_gone) {
             outcome.alert_type = UNKNOWN.to_uppercase().into();
         }
     }
 
     /// Ends the alert about an unreadable alarm's chattering. Its count is lost.
-    pub fn end_unread_chatter(&mut self, alarm: &AlarmState) {
+    pub fn end_unreadable_chatter(&mut self, alarm: &AlarmState) {
         let of = (alarm.sensor_id.clone(), summaries::chattering(&alarm.rule));
         let Some(StandingAlert { alert_id, since, .. }) = self.standing.remove(&of) else {
             return;
@@ -50,7 +50,7 @@ impl Restoring<'_> {
     }
 
     /// Restores a flood, or returns its row if it is unreadable.
-    pub fn take_back_flood(&mut self, kept: AlarmState) -> Result<(), AlarmState> {
+    pub fn restore_flood(&mut self, kept: AlarmState) -> Result<(), AlarmState> {
         if kept.state.as_deref().is_some_and(Flood::can_be_read) {
             self.engine.kept_flood = kept.state;
             return Ok(());

@@ -16,7 +16,7 @@ use crate::domain::{SensorId, Unit};
 pub(super) type Find<'a> = &'a (dyn Fn(&SensorId) -> Option<(Sample, Unit)> + Sync);
 
 /// Context of one judgement.
-pub(super) struct Around<'a> {
+pub(super) struct RuleContext<'a> {
     /// Lookup of other sensors' newest values.
     pub newest_of: Find<'a>,
     /// Unit of the series.
@@ -27,10 +27,10 @@ pub(super) struct Around<'a> {
     pub zone: Tz,
 }
 
-impl<'a> Around<'a> {
+impl<'a> RuleContext<'a> {
     /// Other sensors as a difference compares with them: in the unit of the series.
     pub fn others(&'a self, rule: &'a Rule) -> ForRule<'a> {
-        ForRule { around: self, rule, unit: None, by: Conversion::Same }
+        ForRule { context: self, rule, unit: None, by: Conversion::Same }
     }
 
     /// Verdict of an expression; `None` if unknown. `past` includes the sample. Inputs are in the rule's unit; `by`
@@ -49,14 +49,14 @@ impl<'a> Around<'a> {
             at: sample.at,
             previous: self.previous,
             zone: self.zone,
-            series: &Asked { past, others: ForRule { around: self, rule, unit: Some(unit), by } },
+            series: &Asked { past, others: ForRule { context: self, rule, unit: Some(unit), by } },
         })
     }
 }
 
 /// Other sensors, as one rule sees them.
 pub(super) struct ForRule<'a> {
-    around: &'a Around<'a>,
+    context: &'a RuleContext<'a>,
     rule: &'a Rule,
     /// Unit of the results; `None` for that of the series.
     unit: Option<&'a str>,
@@ -66,11 +66,11 @@ pub(super) struct ForRule<'a> {
 
 impl Others for ForRule<'_> {
     fn value(&self, sensor: &SensorId) -> Option<Sample> {
-        let (Sample { at, value }, unit) = (self.around.newest_of)(sensor)?;
-        let value = if unit == *self.around.unit {
+        let (Sample { at, value }, unit) = (self.context.newest_of)(sensor)?;
+        let value = if unit == *self.context.unit {
             self.by.apply(value)?
         } else {
-            let to = self.unit.unwrap_or_else(|| self.rule.taken_in(self.around.unit));
+            let to = self.unit.unwrap_or_else(|| self.rule.taken_in(self.context.unit));
             self.rule.carry(value, &unit, to)?
         };
         Some(Sample { at, value })

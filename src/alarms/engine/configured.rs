@@ -9,14 +9,14 @@ use crate::alarms::series::Key;
 use crate::domain::{SensorId, glob};
 
 #[derive(Debug, Default)]
-pub(super) struct Named {
+pub(super) struct ConfiguredSeries {
     /// Name of a rule that names the sensor, by series.
     by_rule: HashMap<Key, Arc<str>>,
     /// Series of the daemon's own sensors.
     own: HashSet<Key>,
 }
 
-impl Named {
+impl ConfiguredSeries {
     /// Series that rules name.
     pub fn new(rules: &[Arc<Rule>]) -> Self {
         let mut by_rule = HashMap::new();

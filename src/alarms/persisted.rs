@@ -19,7 +19,7 @@ use super::series::{Entry, Newest};
 use crate::domain::{Fnv1a, Ingress, Location, Quantity, SensorId, Unit, Value, time};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Kept {
+pub(super) struct PersistedAlarm {
     rule: u64,
     /// State of the alarm.
     pub alarm: Alarm,
@@ -55,16 +55,16 @@ pub(super) struct Kept {
     pub quiet: Option<Quiet>,
 }
 
-impl Kept {
-    /// State of an entry of a series; `mark` is the fingerprint of its rule.
-    pub fn new(rule: &Rule, mark: u64, entry: &Entry, newest: &Newest) -> Self {
+impl PersistedAlarm {
+    /// State of an entry of a series; `rule_fingerprint` is the fingerprint of its rule.
+    pub fn new(rule: &Rule, rule_fingerprint: u64, entry: &Entry, newest: &Newest) -> Self {
         let value = match serde_json::to_value(newest.value) {
             Ok(serde_json::Value::Number(number)) => Some(number),
             _ => None, // a value is a finite number
         };
         let quiet = entry.quiet.as_ref().filter(|quiet| quiet.is_worth_keeping());
         Self {
-            rule: mark,
+            rule: rule_fingerprint,
             alarm: entry.alarm.clone(),
             id: entry.id.clone(),
             remarks: entry.remarks.clone(),
@@ -94,7 +94,7 @@ impl Kept {
     }
 
     /// Restores the state into an entry.
-    pub fn give_back(self, to: &mut Entry) {
+    pub fn restore(self, to: &mut Entry) {
         to.alarm = self.alarm;
         to.id = self.id;
         to.is_offline = self.is_offline;
@@ -103,8 +103,8 @@ impl Kept {
     }
 
     /// True if the state is of this rule, unchanged since.
-    pub const fn is_of(&self, mark: u64) -> bool {
-        self.rule == mark
+    pub const fn is_of(&self, rule_fingerprint: u64) -> bool {
+        self.rule == rule_fingerprint
     }
 
     /// True if the state is of this rule, for states of version 0.1, which identified a rule by its `Debug` text.
@@ -142,7 +142,7 @@ impl Kept {
 /// message or runbook leaves its alarms alone, and so does another compiler. Whoever adds a key to
 /// a kind or to [`Timing`](super::rule::Timing) leaves it out of the JSON at its default, so that an
 /// upgrade closes nothing. So is a unit that is the quantity's own left out.
-pub(super) fn mark(rule: &Rule) -> u64 {
+pub(super) fn rule_fingerprint(rule: &Rule) -> u64 {
     let Rule { name, quantity, kind, timing, .. } = rule;
     let text = match rule.unit_of_mark() {
         None => serde_json::to_string(&(name, quantity.as_str(), kind, timing)),
@@ -215,17 +215,17 @@ mod tests {
         rules.push(other.clone());
         other.timing.reannounce = Some(Duration::ZERO);
         rules.push(other.clone());
-        let before = mark(&other);
+        let before = rule_fingerprint(&other);
         other.unit = Some(Unit::new("PPM"));
-        assert_eq!(mark(&other), before, "the unit of co2, written down");
+        assert_eq!(rule_fingerprint(&other), before, "the unit of co2, written down");
         other.unit = Some(Unit::new("ppb"));
         rules.push(other.clone());
-        let marks: HashSet<_> = rules.iter().map(mark).collect();
-        assert_eq!(marks.len(), rules.len());
-        let before = mark(&other);
+        let fingerprints: HashSet<_> = rules.iter().map(rule_fingerprint).collect();
+        assert_eq!(fingerprints.len(), rules.len());
+        let before = rule_fingerprint(&other);
         other.message = Some("m".into());
         other.runbook = Some("r".into());
-        assert_eq!(mark(&other), before);
+        assert_eq!(rule_fingerprint(&other), before);
     }
 
     /// What is stored goes by it: a change here closes every alarm at the next start.
@@ -237,6 +237,6 @@ mod tests {
         assert!(text.ends_with(r#"{"Expression":{"condition":"value > 9.0"}}]"#), "{text}");
         let high = rule(kinds().remove(0));
         let said = r#"["r","temperature",{"High":{"limit":8.0,"deadband":0.5}},{"on_delay":{"secs":0,"nanos":0},"off_delay":{"secs":0,"nanos":0},"reannounce":null,"is_latching":false,"needs_acknowledgement":false}]"#;
-        assert_eq!(mark(&high), Fnv1a::hash(said.as_bytes()));
+        assert_eq!(rule_fingerprint(&high), Fnv1a::hash(said.as_bytes()));
     }
 }
