@@ -293,7 +293,7 @@ pub type AlertsStored = tokio::sync::watch::Sender<()>;
 
 /// Receiver → storage: load the receiver's state. Answered after all its earlier writes are committed.
 #[derive(Message)]
-#[rtype(result = "Result<KeptByReceiver, String>")]
+#[rtype(result = "Result<SavedReceiver, String>")]
 pub struct LoadReceiver {
     /// Name of the receiver.
     pub receiver: Arc<str>,
@@ -301,7 +301,7 @@ pub struct LoadReceiver {
 
 /// Stored state of a receiver of notifications.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct KeptByReceiver {
+pub struct SavedReceiver {
     /// Receiver's cursor: number of the last consumed alert event; `None` for a new receiver.
     pub through: Option<u64>,
     /// Number of the last stored alert event, where a new receiver starts.
@@ -314,7 +314,7 @@ pub struct KeptByReceiver {
 /// the end of the process loses it.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct KeepReceiver {
+pub struct SaveReceiver {
     /// Name of the receiver.
     pub receiver: Arc<str>,
     /// Receiver's cursor: number of the last consumed alert event.
@@ -343,11 +343,11 @@ pub enum LoadAlerts {
 /// evaluator ended meanwhile. Sending it again is idempotent.
 #[derive(Message)]
 #[rtype(result = "Result<(), String>")]
-pub struct ReloadRules(pub Ruling);
+pub struct ReloadRules(pub AlarmConfig);
 
 /// Configuration of alarms.
 #[derive(Debug, Clone, Default)]
-pub struct Ruling {
+pub struct AlarmConfig {
     /// Rules in the order of the configuration.
     pub rules: Vec<Rule>,
     /// Suppression: maintenance windows, chattering and floods.

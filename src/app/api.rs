@@ -22,7 +22,9 @@ use crate::store::{
     AlertFilter, BucketQuery, History, QueryError, RejectedMessages, SharedHours, Sparklines,
     StoredAlert,
 };
-use crate::web::{AlarmsAsked, AlertsAsked, ReadingsAsked, RuleAsked, RuleTried};
+use crate::web::{
+    AlarmsRequest, AlertsRequest, ReadingsRequest, RuleTrialRequest, RuleTrialResult,
+};
 
 /// Timeout of a report: it reads all stored alerts before its end.
 const REPORT_AT_MOST: Duration = Duration::from_secs(10);
@@ -41,7 +43,7 @@ impl HistoryReader {
     }
 
     /// The requested alarms that are not normal, by sensor and rule.
-    pub fn alarms(&self, asked: &AlarmsAsked) -> Result<Vec<AlarmView>, String> {
+    pub fn alarms(&self, asked: &AlarmsRequest) -> Result<Vec<AlarmView>, String> {
         let mut alarms = Vec::new();
         if asked.at_most == 0 {
             return Ok(alarms);
@@ -57,7 +59,7 @@ impl HistoryReader {
     }
 
     /// The newest requested alert events, ordered by number, each with its number.
-    pub fn alerts(&self, asked: &AlertsAsked) -> Result<Vec<(u64, Value)>, String> {
+    pub fn alerts(&self, asked: &AlertsRequest) -> Result<Vec<(u64, Value)>, String> {
         let filter = AlertFilter {
             sensor: asked.sensor.clone(),
             state: asked.state,
@@ -79,8 +81,8 @@ impl HistoryReader {
     }
 
     /// Buckets of a series; `None` for one that has never been stored.
-    pub fn readings(&self, asked: &ReadingsAsked) -> Result<Option<Value>, String> {
-        let ReadingsAsked { sensor_id, quantity, from, until, px } = asked.clone();
+    pub fn readings(&self, asked: &ReadingsRequest) -> Result<Option<Value>, String> {
+        let ReadingsRequest { sensor_id, quantity, from, until, px } = asked.clone();
         let query = BucketQuery { sensor_id, quantity, from, until, px };
         let found = self.history()?.buckets(&query).map_err(|error| error.to_string())?;
         found.map(serde_json::to_value).transpose().map_err(|error| error.to_string())
@@ -118,7 +120,7 @@ impl HistoryReader {
         }
     }
 
-    pub fn try_rule(&self, asked: &RuleAsked) -> Result<RuleTried, String> {
+    pub fn try_rule(&self, asked: &RuleTrialRequest) -> Result<RuleTrialResult, String> {
         trial::try_rule(&*self.history()?, asked)
     }
 

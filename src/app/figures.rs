@@ -32,12 +32,12 @@ pub(super) struct Figures {
     clients: Option<Clients>,
     began: Instant,
     started_at: DateTime<Utc>,
-    measured: Mutex<Measured>,
+    measured: Mutex<SampledFigures>,
 }
 
 /// Figures sampled each second.
 #[derive(Default)]
-struct Measured {
+struct SampledFigures {
     readings: Meter,
     messages_in: Meter,
     messages_out: Meter,
@@ -46,7 +46,7 @@ struct Measured {
     samples: u32,
 }
 
-impl Measured {
+impl SampledFigures {
     fn is_look_due(&mut self) -> bool {
         self.samples = (self.samples + 1) % LOOK_EACH;
         self.samples == 0
@@ -133,7 +133,7 @@ impl Figures {
     }
 
     // Updates are atomic, so a poisoned lock is still consistent.
-    fn measured(&self) -> MutexGuard<'_, Measured> {
+    fn measured(&self) -> MutexGuard<'_, SampledFigures> {
         self.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -28,17 +28,17 @@ pub(super) struct Fleet {
     terms: Arc<ChildSettings>,
     times: TimeStyle,
     intake: Route<Measured>,
-    members: HashMap<SensorKey, Member>,
+    members: HashMap<SensorKey, FleetMember>,
 }
 
-struct Member {
+struct FleetMember {
     id: ChildId,
     settings: Arc<SensorSettings>,
     /// Weak, since an address would cost each of 100,000 sensors 100 bytes.
     addr: WeakAddr<Sensor>,
 }
 
-impl Member {
+impl FleetMember {
     fn key(&self) -> SensorKey {
         self.settings.config.key()
     }
@@ -56,7 +56,7 @@ impl Fleet {
         let mut specs = Vec::with_capacity(sensors.len());
         for ((nth, sensor), schedule) in (0..).zip(sensors).zip(schedules) {
             let (spec, member) = self.member(sensor, schedule, true);
-            self.members.insert(member.key(), Member { id: ChildId::nth(nth), ..member });
+            self.members.insert(member.key(), FleetMember { id: ChildId::nth(nth), ..member });
             specs.push(spec);
         }
         GroupSpec::new("fleet").children(specs)
@@ -67,7 +67,7 @@ impl Fleet {
         sensor: SensorConfig,
         schedule: SensorSchedule,
         makes_up: bool,
-    ) -> (ChildSpec<Sensor>, Member) {
+    ) -> (ChildSpec<Sensor>, FleetMember) {
         let name = sensor.id.clone();
         let settings = Arc::new(SensorSettings {
             config: sensor,
@@ -81,7 +81,7 @@ impl Fleet {
         let addr = mailbox.addr().downgrade();
         let spec = ChildSpec::sensor(name, mailbox, settings.clone().factory());
         // Its id is assigned with its place in the group.
-        let member = Member { id: ChildId::nth(0), settings, addr };
+        let member = FleetMember { id: ChildId::nth(0), settings, addr };
         (spec.settings(self.terms.clone()), member)
     }
 
@@ -139,7 +139,7 @@ impl Fleet {
         }
         let (ids, settled) = group.add(specs).await?;
         for (id, member) in ids.into_iter().zip(members) {
-            self.members.insert(member.key(), Member { id, ..member });
+            self.members.insert(member.key(), FleetMember { id, ..member });
         }
         // A sensor that isn't up by then is handled by the supervisor, as at a start.
         let _ = tokio::time::timeout(UP_AT_MOST, settled).await;

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::config::{BrokerPreset, BrokerUser, Config, Credentials, Endpoint, Login, Secret};
-use crate::locale::{Explanation, Trouble};
-use crate::mqtt::{ListenTo, Overheard};
+use crate::locale::{ConnectionProblem, Explanation};
+use crate::mqtt::{ListenRequest, ReceivedMessage};
 use crate::web;
 
 /// How listening ended.
@@ -28,17 +28,17 @@ pub fn listen(
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<ListenEnd, String> {
     let to = place(config, filter)?;
-    let mut on_message = |it: &Overheard| each(&it.topic, &it.payload, it.is_replayed);
+    let mut on_message = |it: &ReceivedMessage| each(&it.topic, &it.payload, it.is_replayed);
     let ended = crate::mqtt::listen(to, &mut on_message, go_on)
         .map_err(|trouble| explained(config, &trouble))?;
     let lost = ended.lost.map(|trouble| explained(config, &trouble));
     Ok(ListenEnd { missed: ended.missed, lost })
 }
 
-fn explained(config: &Config, trouble: &Trouble) -> String {
+fn explained(config: &Config, trouble: &ConnectionProblem) -> String {
     let Explanation { reason, advice } = (config.language.words().trouble)(trouble);
     match trouble {
-        Trouble::SubscriptionRefused { .. } => {
+        ConnectionProblem::SubscriptionRefused { .. } => {
             format!("{reason}; {advice}; or listen to less, by --topic")
         }
         _ => format!("{reason}; {advice}"),
@@ -46,7 +46,7 @@ fn explained(config: &Config, trouble: &Trouble) -> String {
 }
 
 /// Broker and account of the daemon, with a client id of its own, so that it takes over no session.
-fn place(config: &Config, filter: &str) -> Result<ListenTo, String> {
+fn place(config: &Config, filter: &str) -> Result<ListenRequest, String> {
     let (host, port, tls, credentials) = match &config.mqtt.endpoint {
         Endpoint::Remote { host, port, tls } => {
             let credentials = account(config.mqtt.credentials.clone())?;
@@ -58,7 +58,7 @@ fn place(config: &Config, filter: &str) -> Result<ListenTo, String> {
             (address.ip().to_string(), address.port(), None, credentials)
         }
     };
-    Ok(ListenTo {
+    Ok(ListenRequest {
         host,
         port,
         tls,

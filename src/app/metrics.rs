@@ -26,7 +26,7 @@ const ALARM_STATES: [&str; 8] = [
 ];
 
 /// Sources of the figures.
-pub(super) struct Counting {
+pub(super) struct FigureSources {
     pub log: Arc<Log>,
     pub gateway: Arc<Gauges>,
     pub broker: BrokerGauges,
@@ -37,7 +37,7 @@ pub(super) struct Counting {
     pub most_sensors: usize,
 }
 
-impl Counting {
+impl FigureSources {
     /// The figures at this moment; never blocks.
     pub fn now(&self) -> ScrapeFigures {
         let received = |name, ingress| (name, self.log.traffic().num_received(ingress));

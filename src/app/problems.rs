@@ -13,15 +13,15 @@ use crate::supervisor::{ChildHealth, ChildState};
 use crate::web::report::{ReceiverStatus, StatusReport};
 
 /// Problems in the daemon's language, with their beginning; `None` if only the notice time is known.
-pub(super) type Wrong = Vec<(String, Option<DateTime<Utc>>)>;
+pub(super) type OngoingProblem = Vec<(String, Option<DateTime<Utc>>)>;
 
 /// Present problems.
-pub(super) fn find(reporting: &Reporting, status: &StatusReport, words: &Words) -> Wrong {
+pub(super) fn find(reporting: &Reporting, status: &StatusReport, words: &Words) -> OngoingProblem {
     let (refused, stuck) = (reporting.gauges.refused(), reporting.stored.trouble());
     let (kept, astray) = (reporting.broker_gauges.keep_trouble(), reporting.watch.fault());
     let (fails, silent) = (reporting.gauges.publishing_fails(), reporting.gauges.silent());
     let unsent = reporting.heartbeat.unsent();
-    let mut wrong = Wrong::new();
+    let mut wrong = OngoingProblem::new();
     let mut add = |problem, since| wrong.push(((words.problem)(problem), since));
     let broker = &status.broker.name;
     match &fails {

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::config::{Config, EscalationConfig, ReceiverConfig};
 use crate::domain::AlarmKey;
 use crate::evaluator::LiveTable;
-use crate::messages::{AlertsStored, KeepReceiver, LoadAlerts, LoadReceiver};
+use crate::messages::{AlertsStored, LoadAlerts, LoadReceiver, SaveReceiver};
 use crate::notify::{
     Attention, Escalate, EscalationSettings, Receiver, ReceiverRoutes, ReceiverSettings,
     SharedRunbooks, StartInfo,
@@ -50,7 +50,7 @@ pub(super) fn settings(
     let words = config.language.words();
     let routes = ReceiverRoutes {
         load: storage.route::<LoadReceiver>(ROOM),
-        keep: storage.route::<KeepReceiver>(ROOM),
+        keep: storage.route::<SaveReceiver>(ROOM),
         alerts: storage.route::<LoadAlerts>(ROOM),
         stored: stored.clone(),
     };

@@ -26,7 +26,7 @@ use crate::config::{
 use crate::evaluator;
 use crate::locale::{BrokerChanges, PageChanges, ReloadWords, Words};
 use crate::logging;
-use crate::messages::{Reload, ReloadAnswer, ReloadRules, Ruling};
+use crate::messages::{AlarmConfig, Reload, ReloadAnswer, ReloadRules};
 use crate::notify::SharedRunbooks;
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, GroupHandle, Route, Routed};
 use crate::web::{Access, Certificate, PlannedMaintenance};
@@ -164,7 +164,7 @@ impl ReloaderSettings {
         }))
     }
 
-    async fn send_rules(&self, rules: Ruling) -> Result<(), String> {
+    async fn send_rules(&self, rules: AlarmConfig) -> Result<(), String> {
         let mut why = String::new();
         for _ in 0..TRIES {
             match self.rules.request(ReloadRules(rules.clone()), RULES_AT_MOST).await {
@@ -229,14 +229,14 @@ fn all_rules(config: &Config) -> Vec<Rule> {
 }
 
 /// Configuration of alarms: the daemon's own sensors are expected to send readings.
-pub(super) fn ruling(config: &Config, sensors: &[SensorConfig]) -> Ruling {
+pub(super) fn ruling(config: &Config, sensors: &[SensorConfig]) -> AlarmConfig {
     let expected = sensors.iter().map(|sensor| Expected {
         sensor_id: sensor.id.clone(),
         quantity: sensor.quantity.clone(),
         location: sensor.location.clone(),
         unit: sensor.unit.clone(),
     });
-    Ruling { rules: all_rules(config), quiet: config.quiet(), expected: expected.collect() }
+    AlarmConfig { rules: all_rules(config), quiet: config.quiet(), expected: expected.collect() }
 }
 
 /// The new level, if changed, and whether it has no effect.

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use crate::broker::{self, Keep};
+use crate::broker::{self, BrokerStore};
 use crate::config::{Config, Durability, Endpoint};
-use crate::domain::{Ingress, KeptChange, Position, Reading};
+use crate::domain::{BrokerStateChange, Ingress, Position, Reading};
 use crate::ingest::journal::Recovery;
 use crate::ingest::{Log, LogResume, LogSettings, OutboxMigration, migrate_outbox};
 use crate::locale::Words;
 use crate::messages::{Cursor, Cursors};
-use crate::store::{self, Finished, Kept, Prepared};
+use crate::store::{self, BrokerStateTable, Finished, Prepared};
 
 /// The contract's: a larger payload is rejected.
 const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
@@ -31,7 +31,7 @@ pub(super) struct Stores {
     pub cursors: Arc<Cursors>,
     pub storage: Prepared,
     /// Persistent state of the embedded broker, if there is one, and the installation's id.
-    pub kept: Option<(Arc<dyn Keep>, String)>,
+    pub kept: Option<(Arc<dyn BrokerStore>, String)>,
 }
 
 /// Opens all files, migrates the database, and takes over what an earlier version left beside it.
@@ -97,9 +97,9 @@ fn prepare(settings: &store::Settings, receivers: &[&str]) -> Result<Prepared, S
 const INSTALLATION: &[u8] = &[0];
 
 /// Persistent state of the embedded broker.
-struct BrokerFile(Kept);
+struct BrokerFile(BrokerStateTable);
 
-impl Keep for BrokerFile {
+impl BrokerStore for BrokerFile {
     fn each(&self, show: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), String> {
         self.0.each(&mut |key, value| {
             if key != INSTALLATION {
@@ -108,12 +108,12 @@ impl Keep for BrokerFile {
         })
     }
 
-    fn apply(&self, changes: &mut dyn Iterator<Item = KeptChange>) -> Result<(), String> {
+    fn apply(&self, changes: &mut dyn Iterator<Item = BrokerStateChange>) -> Result<(), String> {
         self.0.apply(changes)
     }
 }
 
-fn open_kept(database: &Path, config: &Config) -> Result<(Arc<dyn Keep>, String), String> {
+fn open_kept(database: &Path, config: &Config) -> Result<(Arc<dyn BrokerStore>, String), String> {
     let path = beside(database, "broker");
     let kept = open_broker_file(&path, config.storage.durability)?;
     let mark = installation(&kept).map_err(|why| {
@@ -122,8 +122,9 @@ fn open_kept(database: &Path, config: &Config) -> Result<(Arc<dyn Keep>, String)
     Ok((Arc::new(BrokerFile(kept)), mark))
 }
 
-fn open_broker_file(path: &Path, durability: Durability) -> Result<Kept, String> {
-    let (kept, aside) = Kept::open(path, durability).map_err(|error| error.to_string())?;
+fn open_broker_file(path: &Path, durability: Durability) -> Result<BrokerStateTable, String> {
+    let (kept, aside) =
+        BrokerStateTable::open(path, durability).map_err(|error| error.to_string())?;
     if let Some(aside) = aside {
         log::error!(
             target: "vigie::broker",
@@ -136,12 +137,12 @@ fn open_broker_file(path: &Path, durability: Durability) -> Result<Kept, String>
 }
 
 /// Random id of this installation, for as long as it keeps its files.
-fn installation(kept: &Kept) -> Result<String, String> {
+fn installation(kept: &BrokerStateTable) -> Result<String, String> {
     if let Some(known) = kept.get(INSTALLATION)? {
         return Ok(String::from_utf8_lossy(&known).into_owned());
     }
     let made = broker::random_mark();
-    let put = KeptChange::Put(INSTALLATION.to_vec(), made.clone().into_bytes());
+    let put = BrokerStateChange::Put(INSTALLATION.to_vec(), made.clone().into_bytes());
     kept.apply(&mut std::iter::once(put))?;
     Ok(made)
 }
@@ -171,7 +172,7 @@ pub(super) fn forget_installation(database: &Path) -> Result<(), String> {
         return Ok(());
     }
     let kept = open_broker_file(&path, Durability::Power)?;
-    let delete = KeptChange::Delete(INSTALLATION.to_vec());
+    let delete = BrokerStateChange::Delete(INSTALLATION.to_vec());
     kept.apply(&mut std::iter::once(delete)).map_err(|why| {
         format!("can't write `{}`: {why}; check the file and the disk", path.display())
     })

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::domain::{Reading, TriedRule};
 use crate::rehearsal::trial::Trial;
 use crate::store::{History, QueryError, ReadingFilter};
-use crate::web::{RuleAsked, RuleTried};
+use crate::web::{RuleTrialRequest, RuleTrialResult};
 
 /// How much time is read at once; twice as much each time that there is nothing in it.
 const PIECE: TimeDelta = TimeDelta::hours(1);
@@ -28,11 +28,14 @@ const AT_MOST: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// If the database can't be read.
-pub(super) fn try_rule(history: &History, asked: &RuleAsked) -> Result<RuleTried, String> {
-    let RuleAsked { rule, from, to } = asked;
+pub(super) fn try_rule(
+    history: &History,
+    asked: &RuleTrialRequest,
+) -> Result<RuleTrialResult, String> {
+    let RuleTrialRequest { rule, from, to } = asked;
     let mut trial = match Trial::new(rule, *from, *to) {
         Ok(trial) => trial,
-        Err(why) => return Ok(RuleTried::Refused(why)),
+        Err(why) => return Ok(RuleTrialResult::Refused(why)),
     };
     let began = Instant::now();
     let (mut since, mut piece, mut num_readings) = (trial.start(), PIECE, 0);
@@ -47,17 +50,17 @@ pub(super) fn try_rule(history: &History, asked: &RuleAsked) -> Result<RuleTried
         if num_readings > MOST_READINGS {
             let why =
                 format!("there are more than {MOST_READINGS} readings: choose a shorter period");
-            return Ok(RuleTried::Refused(why));
+            return Ok(RuleTrialResult::Refused(why));
         }
         if began.elapsed() > AT_MOST {
             let why =
                 format!("reading the period takes longer than {AT_MOST:?}: choose a shorter one");
-            return Ok(RuleTried::Refused(why));
+            return Ok(RuleTrialResult::Refused(why));
         }
         piece = if num_readings == before { (piece * 2).min(LONGEST_PIECE) } else { PIECE };
         since = until;
     }
-    Ok(RuleTried::Spans { spans: trial.finish(), config: rule.config() })
+    Ok(RuleTrialResult::Spans { spans: trial.finish(), config: rule.config() })
 }
 
 /// Hands on the readings of a piece until there are enough.

@@ -25,12 +25,12 @@ pub struct Access {
     topics: Topics,
     subscriptions: Subscriptions,
     gateway_password: Secret,
-    current: watch::Sender<Arc<Door>>,
+    current: watch::Sender<Arc<AccessSnapshot>>,
 }
 
 /// One version of the access control.
 #[derive(Default)]
-pub(super) struct Door {
+pub(super) struct AccessSnapshot {
     users: Vec<User>,
     /// Whether clients may connect without a user name, with all rights.
     pub(super) is_open: bool,
@@ -77,7 +77,7 @@ impl Access {
     }
 
     /// Reads passwords and certificate, for an incarnation. Blocks.
-    pub(super) fn open(&self) -> Result<watch::Receiver<Arc<Door>>, String> {
+    pub(super) fn open(&self) -> Result<watch::Receiver<Arc<AccessSnapshot>>, String> {
         let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         self.current.send_replace(Arc::new(self.door(&config)?));
         Ok(self.current.subscribe())
@@ -93,7 +93,7 @@ impl Access {
         &self.gateway_password
     }
 
-    fn door(&self, config: &BrokerConfig) -> Result<Door, String> {
+    fn door(&self, config: &BrokerConfig) -> Result<AccessSnapshot, String> {
         let all = Arc::new(Rights::All);
         let mut users = vec![User::new(GATEWAY_USER, self.gateway_password.reveal(), &all)];
         if let Some(account) = &config.credentials {
@@ -125,7 +125,7 @@ impl Access {
                  broker.password_file or broker.password_env, or add [[broker.users]]",
             ));
         }
-        Ok(Door { users, is_open, tls, certificate })
+        Ok(AccessSnapshot { users, is_open, tls, certificate })
     }
 
     fn rights(&self, user: &BrokerUser) -> Rights {
@@ -148,7 +148,7 @@ impl Access {
     }
 }
 
-impl Door {
+impl AccessSnapshot {
     /// Grant for a client without a user name, if allowed.
     pub fn admit_nameless(&self) -> Option<Grant> {
         let rights = Arc::new(Rights::All);

@@ -10,11 +10,11 @@ use tokio::sync::{oneshot, watch};
 use super::access::Access;
 use super::clients::Clients;
 use super::gauges::BrokerGauges;
-use super::keep::Keep;
 use super::listeners::Plan;
 use super::publish_hook::PublishHook;
 use super::server::{STOP_AT_MOST, Server};
-use super::shared::Rooms;
+use super::shared::BrokerParts;
+use super::storage::BrokerStore;
 use crate::config::{BrokerLimits, GATEWAY_USER};
 use crate::locale::Words;
 use crate::messages::BrokerAddress;
@@ -37,7 +37,7 @@ pub struct Settings {
     /// Entry of readings; `None` in tests without a log.
     pub hook: Option<PublishHook>,
     /// Persistence of sessions and retained messages; `None` keeps them in memory only.
-    pub keep: Option<Arc<dyn Keep>>,
+    pub keep: Option<Arc<dyn BrokerStore>>,
     /// Gauges of losses and their causes.
     pub gauges: BrokerGauges,
     /// Limits of state and input.
@@ -50,7 +50,7 @@ pub struct Settings {
 
 /// State that one incarnation leaves to the next.
 #[derive(Default)]
-struct Legacy {
+struct Handover {
     public: Option<SocketAddr>,
     websocket: Option<SocketAddr>,
     private_port: Option<u16>,
@@ -58,7 +58,7 @@ struct Legacy {
     stopping: Option<mpsc::Receiver<()>>,
 }
 
-type SharedLegacy = Arc<Mutex<Legacy>>;
+type SharedHandover = Arc<Mutex<Handover>>;
 
 /// One incarnation of the embedded broker: owns its threads, ports, sessions and messages.
 pub struct Broker {
@@ -70,7 +70,7 @@ pub struct Broker {
     words: &'static Words,
     access: Arc<Access>,
     clients: Clients,
-    legacy: SharedLegacy,
+    legacy: SharedHandover,
 }
 
 impl Broker {
@@ -82,7 +82,7 @@ impl Broker {
         settings: Settings,
         address: watch::Sender<Option<BrokerAddress>>,
     ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + Sync {
-        let legacy = SharedLegacy::default();
+        let legacy = SharedHandover::default();
         move |env| {
             let (server, gateway) = start(&settings, &legacy)?;
             Ok(Self {
@@ -164,7 +164,7 @@ impl Drop for Broker {
     }
 }
 
-fn start(settings: &Settings, legacy: &SharedLegacy) -> Result<(Server, BrokerAddress), Failure> {
+fn start(settings: &Settings, legacy: &SharedHandover) -> Result<(Server, BrokerAddress), Failure> {
     let mut legacy = lock(legacy);
     if let Some(stopping) = legacy.stopping.take() {
         // On a timeout, binding reports the error.
@@ -177,7 +177,7 @@ fn start(settings: &Settings, legacy: &SharedLegacy) -> Result<(Server, BrokerAd
         has_tls: door.borrow().tls.is_some(),
         private_port: legacy.private_port,
     };
-    let rooms = Rooms {
+    let rooms = BrokerParts {
         door,
         hook: settings.hook.clone(),
         keep: settings.keep.clone(),
@@ -196,7 +196,7 @@ fn start(settings: &Settings, legacy: &SharedLegacy) -> Result<(Server, BrokerAd
     Ok((server, gateway))
 }
 
-fn lock(legacy: &SharedLegacy) -> MutexGuard<'_, Legacy> {
+fn lock(legacy: &SharedHandover) -> MutexGuard<'_, Handover> {
     legacy.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -18,9 +18,9 @@ use tokio::time::{Instant, timeout};
 use super::handshake::Client;
 use super::hub::{Admission, ConnId, Standing};
 use super::limits;
-use super::publish_hook::Wish;
+use super::publish_hook::PublishAttributes;
 use super::rights::is_brokers_own;
-use super::shared::{Room, Shared, Waker};
+use super::shared::{PacketPermit, Shared, Waker};
 use super::wire::{self, Fault, Wire};
 
 /// A reading and its header.
@@ -52,7 +52,7 @@ struct Connection<'a, S> {
     /// Answers not encoded yet.
     unanswered: usize,
     /// Reservation for a large incoming packet.
-    room: Option<Room<'a>>,
+    room: Option<PacketPermit<'a>>,
     silence: Silence,
 }
 
@@ -198,7 +198,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let standing = if self.is_gateway {
             Standing::Logged
         } else {
-            let wish = Wish::of(publish.retain, publish.properties.as_ref());
+            let wish = PublishAttributes::of(publish.retain, publish.properties.as_ref());
             let logged = shared.log(&publish.topic, &publish.payload, publish.qos.value(), wish);
             logged.await.map_err(|_not_taken| {
                 shared.tell_cut(&self.client);

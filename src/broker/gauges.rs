@@ -44,14 +44,14 @@ pub enum BrokerBound {
 }
 
 /// Why something is wrong, and since when.
-pub type Trouble = (String, DateTime<Utc>);
+pub type OngoingProblem = (String, DateTime<Utc>);
 
 #[derive(Debug, Default)]
 struct Shown {
     counts: BrokerCounts,
     /// First and last time that each bound was reached, in one run.
     reached: [Option<(DateTime<Utc>, DateTime<Utc>)>; 3],
-    keep_trouble: Option<Trouble>,
+    keep_trouble: Option<OngoingProblem>,
 }
 
 impl BrokerGauges {
@@ -76,7 +76,7 @@ impl BrokerGauges {
 
     /// Why state can't be written, and since when; `None` if it can.
     #[must_use]
-    pub fn keep_trouble(&self) -> Option<Trouble> {
+    pub fn keep_trouble(&self) -> Option<OngoingProblem> {
         self.shown().keep_trouble.clone()
     }
 

@@ -10,15 +10,15 @@ use crate::logging::LineLimit;
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Counter of events with a rate-limited log line.
-pub(super) struct Seldom(Mutex<LineLimit>);
+pub(super) struct LimitedCounter(Mutex<LineLimit>);
 
-impl Default for Seldom {
+impl Default for LimitedCounter {
     fn default() -> Self {
         Self::of(1)
     }
 }
 
-impl Seldom {
+impl LimitedCounter {
     /// Allows `lines` lines in [`INTERVAL`].
     pub(super) fn of(lines: u64) -> Self {
         Self(Mutex::new(LineLimit::new(lines, INTERVAL)))
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_line_at_once_then_one_an_interval_with_what_happened_meanwhile() {
-        let (seldom, start) = (Seldom::default(), Instant::now());
+        let (seldom, start) = (LimitedCounter::default(), Instant::now());
         assert_eq!(seldom.count(start), Some(1));
         assert_eq!(seldom.count(start + INTERVAL / 2), None);
         assert_eq!(seldom.count(start + INTERVAL / 2), None);

@@ -13,7 +13,6 @@
 
 mod access;
 mod actor;
-mod brake;
 mod certificate;
 mod clients;
 mod connection;
@@ -21,15 +20,16 @@ mod files;
 mod gauges;
 mod handshake;
 mod hub;
-mod keep;
 mod limits;
 mod listeners;
+mod login_throttle;
 mod losses;
 mod persisting;
 mod publish_hook;
 mod rights;
 mod server;
 mod shared;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod websocket;
@@ -39,5 +39,5 @@ pub use access::Access;
 pub use actor::{Broker, Settings};
 pub use clients::{ClientView, Clients};
 pub use gauges::{BrokerBound, BrokerCounts, BrokerGauges};
-pub use keep::{Keep, random_mark};
 pub use publish_hook::PublishHook;
+pub use storage::{BrokerStore, random_mark};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::hub::Group;
-use super::keep::Keep;
 use super::shared::Shared;
+use super::storage::BrokerStore;
 
 /// Delay before a failed group is retried.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ pub(super) async fn write_changes(shared: &Shared) {
     }
 }
 
-async fn write(keep: Arc<dyn Keep>, group: Arc<Group>) -> Result<(), String> {
+async fn write(keep: Arc<dyn BrokerStore>, group: Arc<Group>) -> Result<(), String> {
     let written = tokio::task::spawn_blocking(move || keep.apply(&mut group.changes())).await;
     written.unwrap_or_else(|panic| Err(panic.to_string()))
 }

@@ -34,7 +34,7 @@ pub struct PublishHook {
 
 /// Attributes of a message that concern the hook.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wish {
+pub(super) struct PublishAttributes {
     /// Retain flag of the publisher.
     pub is_retained: bool,
     /// Whether another Vigie forwarded it here. Such a message is not forwarded again, so that two that forward to
@@ -42,7 +42,7 @@ pub(super) struct Wish {
     pub was_forwarded: bool,
 }
 
-impl Wish {
+impl PublishAttributes {
     /// Attributes of a PUBLISH or a will.
     pub fn of(is_retained: bool, properties: Option<&PublishProperties>) -> Self {
         let mut properties = properties.into_iter().flat_map(|it| &it.user_properties);
@@ -52,7 +52,7 @@ impl Wish {
 
 /// The log did not take a message in time.
 #[derive(Debug)]
-pub(super) struct NotTaken;
+pub(super) struct HookTimeout;
 
 impl PublishHook {
     /// Logs a message, unless it is none for the daemon.
@@ -61,8 +61,8 @@ impl PublishHook {
         topic: &str,
         payload: &[u8],
         qos: u8,
-        wish: Wish,
-    ) -> Result<Standing, NotTaken> {
+        wish: PublishAttributes,
+    ) -> Result<Standing, HookTimeout> {
         let is_forwarded = self.is_forwarded(topic, wish);
         if !is_forwarded && !self.subscriptions.takes(topic) {
             self.note_unclaimed(topic, payload);
@@ -78,7 +78,7 @@ impl PublishHook {
         if is_description {
             self.subscriptions.note_description(self.log.last());
         }
-        taken.map(|()| Standing::Logged).map_err(|_elapsed| NotTaken)
+        taken.map(|()| Standing::Logged).map_err(|_elapsed| HookTimeout)
     }
 
     /// Counts an unclaimed message, for the list of unclaimed topics. It is not logged.
@@ -88,7 +88,7 @@ impl PublishHook {
         }
     }
 
-    fn is_forwarded(&self, topic: &str, wish: Wish) -> bool {
+    fn is_forwarded(&self, topic: &str, wish: PublishAttributes) -> bool {
         !wish.was_forwarded && is_of(&self.forward, topic) && !is_of(&self.reserved, topic)
     }
 }

@@ -28,7 +28,7 @@ use super::handshake::{Client, Handshake};
 use super::limits;
 use super::listeners::{Listener, Listeners, Plan};
 use super::persisting;
-use super::shared::{Rooms, Shared, Waker};
+use super::shared::{BrokerParts, Shared, Waker};
 use super::websocket;
 use super::wire::Wire;
 use crate::supervisor::Failure;
@@ -69,7 +69,7 @@ struct Assembled {
 
 impl Server {
     /// Starts a broker; blocks until it listens, a few milliseconds as a rule.
-    pub(super) fn start(plan: Plan, rooms: Rooms) -> Result<Self, Failure> {
+    pub(super) fn start(plan: Plan, rooms: BrokerParts) -> Result<Self, Failure> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(limits::THREADS)
             .thread_name("broker")
@@ -152,7 +152,7 @@ impl Drop for Server {
     }
 }
 
-fn assemble(plan: &Plan, rooms: Rooms) -> Result<Assembled, Failure> {
+fn assemble(plan: &Plan, rooms: BrokerParts) -> Result<Assembled, Failure> {
     let listeners = plan.bind()?;
     let shared = Arc::new(Shared::open(rooms).map_err(|why| unreadable(&why))?);
     let Listeners { public: at_public, websocket: at_websocket, private: at_private } = listeners;
@@ -217,7 +217,7 @@ async fn accept(shared: &Arc<Shared>, listener: Option<Listener>, counted: &Coun
         shared.clone().begin_handshake(|number| {
             let attending = async move {
                 let deadline = Instant::now() + limits::HANDSHAKE_TIMEOUT;
-                let begun = Begun { deadline, address, number, is_websocket };
+                let begun = PendingConnection { deadline, address, number, is_websocket };
                 attend(&shared, socket, begun, has_tls).await;
                 shared.end_handshake(number);
                 drop(counted);
@@ -227,7 +227,7 @@ async fn accept(shared: &Arc<Shared>, listener: Option<Listener>, counted: &Coun
     }
 }
 
-async fn attend(shared: &Shared, socket: TcpStream, begun: Begun, has_tls: bool) {
+async fn attend(shared: &Shared, socket: TcpStream, begun: PendingConnection, has_tls: bool) {
     // Acknowledgements are small and waited for.
     let _ = socket.set_nodelay(true);
     if !has_tls {
@@ -244,14 +244,14 @@ async fn attend(shared: &Shared, socket: TcpStream, begun: Begun, has_tls: bool)
 }
 
 /// A connection before its CONNECT is accepted.
-struct Begun {
+struct PendingConnection {
     deadline: Instant,
     address: SocketAddr,
     number: u64,
     is_websocket: bool,
 }
 
-impl Begun {
+impl PendingConnection {
     async fn meet<S: AsyncRead + AsyncWrite + Unpin>(self, shared: &Shared, mut socket: S) {
         let wake = Waker::default();
         if !self.is_websocket {

@@ -13,15 +13,15 @@ use rmqtt_codec::v5::Connect;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
-use super::access::Door;
-use super::brake::Brake;
+use super::access::AccessSnapshot;
 use super::gauges::BrokerGauges;
 use super::hub::{ConnId, Connected, Hub, Origin, Refusal, SessionView, Standing};
-use super::keep::{self, Keep};
 use super::limits;
-use super::losses::{Reporter, Seldom};
-use super::publish_hook::{NotTaken, PATIENCE, PublishHook, Wish};
+use super::login_throttle::LoginThrottle;
+use super::losses::{LimitedCounter, Reporter};
+use super::publish_hook::{HookTimeout, PATIENCE, PublishAttributes, PublishHook};
 use super::rights::Grant;
+use super::storage::{self, BrokerStore};
 use crate::config::{BrokerLimits, GATEWAY_USER};
 
 /// Refused logins logged one by one per ten seconds: enough for a tool that bans an address after a few.
@@ -35,11 +35,11 @@ pub(super) struct Shared {
     hub: Mutex<Hub<Waker>>,
     /// Monotonic, from the wall clock at the start, so that nothing ends early or late when that is set.
     began: (Instant, i64),
-    door: watch::Receiver<Arc<Door>>,
-    brake: Mutex<Brake>,
+    door: watch::Receiver<Arc<AccessSnapshot>>,
+    brake: Mutex<LoginThrottle>,
     hook: Option<PublishHook>,
     /// Persistent storage; `None` keeps state in memory only.
-    pub(super) keep: Option<Arc<dyn Keep>>,
+    pub(super) keep: Option<Arc<dyn BrokerStore>>,
     pub(super) gauges: BrokerGauges,
     pub(super) limits: BrokerLimits,
     /// Notified when there are changes to write.
@@ -50,10 +50,10 @@ pub(super) struct Shared {
     strangers_incoming: AtomicUsize,
     /// Connections before their CONNECT, by number.
     handshakes: Mutex<Handshakes>,
-    refusals: Seldom,
-    denials: Seldom,
-    cuts: Seldom,
-    full: Seldom,
+    refusals: LimitedCounter,
+    denials: LimitedCounter,
+    cuts: LimitedCounter,
+    full: LimitedCounter,
     reporter: Mutex<Reporter>,
     /// Notified when wills are due.
     wills: Notify,
@@ -62,10 +62,10 @@ pub(super) struct Shared {
 }
 
 /// Parts of a broker.
-pub(super) struct Rooms {
-    pub(super) door: watch::Receiver<Arc<Door>>,
+pub(super) struct BrokerParts {
+    pub(super) door: watch::Receiver<Arc<AccessSnapshot>>,
     pub(super) hook: Option<PublishHook>,
-    pub(super) keep: Option<Arc<dyn Keep>>,
+    pub(super) keep: Option<Arc<dyn BrokerStore>>,
     pub(super) gauges: BrokerGauges,
     pub(super) limits: BrokerLimits,
 }
@@ -95,9 +95,9 @@ impl Drop for Presence<'_> {
 }
 
 /// Reservation for a large packet, released when dropped.
-pub(super) struct Room<'a>(&'a AtomicUsize, usize);
+pub(super) struct PacketPermit<'a>(&'a AtomicUsize, usize);
 
-impl Drop for Room<'_> {
+impl Drop for PacketPermit<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(self.1, Ordering::Relaxed);
     }
@@ -110,10 +110,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Shared {
     /// Loads the persistent state. Blocks.
-    pub(super) fn open(rooms: Rooms) -> Result<Self, String> {
-        let Rooms { door, hook, keep, gauges, limits } = rooms;
+    pub(super) fn open(rooms: BrokerParts) -> Result<Self, String> {
+        let BrokerParts { door, hook, keep, gauges, limits } = rooms;
         let began = (Instant::now(), Utc::now().timestamp_millis());
-        let hub = keep::restore(began.1, keep.as_ref(), &door.borrow(), &limits)?;
+        let hub = storage::restore(began.1, keep.as_ref(), &door.borrow(), &limits)?;
         Ok(Self {
             hub: Mutex::new(hub),
             began,
@@ -127,10 +127,10 @@ impl Shared {
             incoming: AtomicUsize::new(0),
             strangers_incoming: AtomicUsize::new(0),
             handshakes: Mutex::default(),
-            refusals: Seldom::of(MOST_REFUSALS_TOLD),
-            denials: Seldom::default(),
-            cuts: Seldom::default(),
-            full: Seldom::default(),
+            refusals: LimitedCounter::of(MOST_REFUSALS_TOLD),
+            denials: LimitedCounter::default(),
+            cuts: LimitedCounter::default(),
+            full: LimitedCounter::default(),
             reporter: Mutex::default(),
             wills: Notify::new(),
             broken: Notify::new(),
@@ -192,7 +192,7 @@ impl Shared {
         loop {
             self.wills.notified().await;
             for will in self.with(|hub, _| hub.due()) {
-                let wish = Wish::of(will.retain, Some(&will.properties));
+                let wish = PublishAttributes::of(will.retain, Some(&will.properties));
                 if self.log(&will.topic, &will.payload, will.qos.value(), wish).await.is_ok() {
                     self.with(|hub, now| hub.publish_will(now, will));
                     continue;
@@ -212,8 +212,8 @@ impl Shared {
         topic: &str,
         payload: &[u8],
         qos: u8,
-        wish: Wish,
-    ) -> Result<Standing, NotTaken> {
+        wish: PublishAttributes,
+    ) -> Result<Standing, HookTimeout> {
         match &self.hook {
             Some(hook) => hook.take(topic, payload, qos, wish).await,
             None => Ok(Standing::PassedOn),
@@ -244,7 +244,7 @@ impl Shared {
     }
 
     /// Present access control.
-    pub(super) fn door(&self) -> Arc<Door> {
+    pub(super) fn door(&self) -> Arc<AccessSnapshot> {
         self.door.borrow().clone()
     }
 
@@ -332,13 +332,13 @@ impl Shared {
     }
 
     /// Room for a packet that is coming in; `None` when too many are.
-    pub(super) fn room(&self, bytes: usize) -> Option<Room<'_>> {
+    pub(super) fn room(&self, bytes: usize) -> Option<PacketPermit<'_>> {
         let most = limits::MAX_INCOMING_BYTES.max(2 * self.limits.packet_bytes);
         room(&self.incoming, bytes, most)
     }
 
     /// Reservation for a large packet of a connection without a login.
-    pub(super) fn strangers_room(&self, bytes: usize) -> Option<Room<'_>> {
+    pub(super) fn strangers_room(&self, bytes: usize) -> Option<PacketPermit<'_>> {
         room(&self.strangers_incoming, bytes, limits::MAX_STRANGERS_BYTES)
     }
 
@@ -387,9 +387,9 @@ impl Shared {
     }
 }
 
-fn room(taken: &AtomicUsize, bytes: usize, most: usize) -> Option<Room<'_>> {
+fn room(taken: &AtomicUsize, bytes: usize, most: usize) -> Option<PacketPermit<'_>> {
     let before = taken.fetch_add(bytes, Ordering::Relaxed);
-    let room = Room(taken, bytes);
+    let room = PacketPermit(taken, bytes);
     (before + bytes <= most).then_some(room)
 }
 

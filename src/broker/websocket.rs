@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::limits;
-use super::shared::{Room, Shared};
+use super::shared::{PacketPermit, Shared};
 use super::wire::announced;
 
 /// Head of a request: enough for cookies and a long address.
@@ -42,7 +42,7 @@ pub(super) struct WebSocket<'a, S> {
     /// Whether the client has logged in.
     is_trusted: bool,
     /// Reservation for a large incoming frame.
-    room: Option<Room<'a>>,
+    room: Option<PacketPermit<'a>>,
     /// Payload of a frame, not read yet.
     payload: Bytes,
     output: BytesMut,

@@ -15,7 +15,7 @@ use super::ConfigFile;
 use crate::config::{Config, duration};
 use crate::domain::{Measurement, News, ReadingClock, Value, time};
 use crate::exit::Exit;
-use crate::ingest::formats::{self, Claim, Decoded, Decoders, Message, Taken};
+use crate::ingest::formats::{self, Claim, Decoded, DecodedMessage, Decoders, Message};
 use crate::logging::one_line;
 
 /// Which message.
@@ -133,7 +133,8 @@ fn lines(mut decoders: Decoders, from: &mut dyn BufRead, to: &mut dyn Write) -> 
 }
 
 fn outcome<'a>(decoders: &'a mut Decoders, message: &Message<'_>) -> Outcome<'a> {
-    let Some(Taken { rule, decoded, .. }) = decoders.decode(message, &mut Vec::new()) else {
+    let Some(DecodedMessage { rule, decoded, .. }) = decoders.decode(message, &mut Vec::new())
+    else {
         let ignored = Some("no rule takes this topic".into());
         return Outcome { ignored, ..Outcome::default() };
     };

@@ -127,7 +127,7 @@ fn place(table: &mut TableReader<'_>, place: &Place) -> Option<UrlSource> {
         let url = table.inspector.check(at, place.checked(value))?;
         return Some(UrlSource::Plain(Secret::new(url.to_owned())));
     }
-    kept.map(UrlSource::Kept)
+    kept.map(UrlSource::Stored)
 }
 
 impl Place {
@@ -205,7 +205,7 @@ fn header(
             table.missing("env", hint());
         }
         table.finish();
-        return source.map(TextSource::Kept);
+        return source.map(TextSource::Stored);
     }
     let Some(text) = value.value.as_str() else {
         let hint = format!("write {name} = \"…\", or {{ env = \"NAME\" }}");

@@ -169,7 +169,7 @@ impl HttpConfig {
     fn secrets(&self) -> impl Iterator<Item = &SecretSource> {
         let places = [Some(&self.url), self.proxy.as_ref()].into_iter().flatten();
         let places = places.filter_map(|place| match place {
-            UrlSource::Kept(source) => Some(source),
+            UrlSource::Stored(source) => Some(source),
             UrlSource::Plain(_) => None,
         });
         places.chain(self.headers.values().filter_map(TextSource::kept))
@@ -182,7 +182,7 @@ pub enum UrlSource {
     /// In the configuration itself.
     Plain(Secret),
     /// In a file or the environment.
-    Kept(SecretSource),
+    Stored(SecretSource),
 }
 
 impl UrlSource {
@@ -191,7 +191,7 @@ impl UrlSource {
     pub fn read(&self) -> Result<Secret, String> {
         match self {
             Self::Plain(url) => Ok(url.clone()),
-            Self::Kept(source) => source.read(),
+            Self::Stored(source) => source.read(),
         }
     }
 }
@@ -202,7 +202,7 @@ pub enum TextSource {
     /// In the configuration itself.
     Plain(String),
     /// In a file or the environment.
-    Kept(SecretSource),
+    Stored(SecretSource),
 }
 
 impl fmt::Debug for TextSource {
@@ -214,7 +214,7 @@ impl fmt::Debug for TextSource {
 impl TextSource {
     const fn kept(&self) -> Option<&SecretSource> {
         match self {
-            Self::Kept(source) => Some(source),
+            Self::Stored(source) => Some(source),
             Self::Plain(_) => None,
         }
     }
@@ -224,7 +224,7 @@ impl TextSource {
     pub fn read(&self) -> Result<Secret, String> {
         match self {
             Self::Plain(text) => Ok(Secret::new(text.clone())),
-            Self::Kept(source) => source.read(),
+            Self::Stored(source) => source.read(),
         }
     }
 }

@@ -80,7 +80,7 @@ fn topic(table: &mut TableReader<'_>) -> Option<TextSource> {
     if !keys.iter().any(|key| table.has(key)) {
         table.missing("topic", "add topic = \"…\", or topic_env or topic_file");
     }
-    let Some(At { at, value }) = plain else { return kept.map(TextSource::Kept) };
+    let Some(At { at, value }) = plain else { return kept.map(TextSource::Stored) };
     let is_fit = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if value.len() > LONGEST_TOPIC || !value.chars().all(is_fit) {
         let hint = "use letters from a to z, digits, `-` and `_`, at most 64 of them";

@@ -54,7 +54,7 @@ fn network(address: IpAddr) -> IpAddr {
 
 /// Failures of one source, with a note of the caller's.
 #[derive(Debug, Clone, Copy)]
-pub struct Failed<T> {
+pub struct FailedSource<T> {
     /// Number of failures.
     pub count: u32,
     /// Time of the last one.
@@ -63,7 +63,7 @@ pub struct Failed<T> {
     pub note: T,
 }
 
-impl<T> Failed<T> {
+impl<T> FailedSource<T> {
     fn is_forgotten(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.last) >= FORGOTTEN_AFTER
     }
@@ -71,7 +71,7 @@ impl<T> Failed<T> {
 
 /// Counts of failures by their sources.
 #[derive(Debug)]
-pub struct Failures<T>(HashMap<Source, Failed<T>>);
+pub struct Failures<T>(HashMap<Source, FailedSource<T>>);
 
 impl<T> Default for Failures<T> {
     fn default() -> Self {
@@ -82,20 +82,23 @@ impl<T> Default for Failures<T> {
 impl<T: Default> Failures<T> {
     /// Counter of a source, unless it has expired.
     #[must_use]
-    pub fn get(&self, source: &Source, now: Instant) -> Option<&Failed<T>> {
+    pub fn get(&self, source: &Source, now: Instant) -> Option<&FailedSource<T>> {
         self.0.get(source).filter(|it| !it.is_forgotten(now))
     }
 
     /// Mutable counter of a source, unless it has expired.
-    pub fn get_mut(&mut self, source: &Source, now: Instant) -> Option<&mut Failed<T>> {
+    pub fn get_mut(&mut self, source: &Source, now: Instant) -> Option<&mut FailedSource<T>> {
         self.0.get_mut(source).filter(|it| !it.is_forgotten(now))
     }
 
     /// Counts a failure.
     pub fn add(&mut self, source: Source, now: Instant) {
         self.make_room(&source, now);
-        let failed =
-            self.0.entry(source).or_insert(Failed { count: 0, last: now, note: T::default() });
+        let failed = self.0.entry(source).or_insert(FailedSource {
+            count: 0,
+            last: now,
+            note: T::default(),
+        });
         if failed.is_forgotten(now) {
             failed.count = 0;
         }

@@ -4,6 +4,7 @@
 //! edges.
 
 mod alert;
+mod broker_state;
 mod checkpoint;
 mod database_fault;
 mod decoder;
@@ -12,7 +13,6 @@ mod finding;
 mod fingerprint;
 mod fnv;
 pub mod glob;
-mod kept;
 mod listening;
 mod live;
 mod measurement;
@@ -27,14 +27,14 @@ pub mod unit;
 mod value;
 
 pub use alert::{AlarmState, AlertEvent, AlertState, Change, Limit, Priority, StandingAlert};
+pub use broker_state::BrokerStateChange;
 pub use checkpoint::{ReadingCounts, SeriesPart, SeriesState};
 pub use database_fault::DatabaseFault;
 pub use decoder::DecoderChange;
-pub use failures::{FORGOTTEN_AFTER, Failed, Failures, MOST as MOST_FAILURES, Source};
+pub use failures::{FORGOTTEN_AFTER, FailedSource, Failures, MOST as MOST_FAILURES, Source};
 pub use finding::{DISK, FINDER, Finding, is_of_findings};
 pub use fingerprint::Fingerprint;
 pub use fnv::Fnv1a;
-pub use kept::KeptChange;
 pub use listening::{Ingress, ListeningClocks};
 pub use live::{
     AlarmKey, LiveAlarm, LiveChanges, LiveHeads, SeriesDescription, SeriesFlags, SeriesValue,

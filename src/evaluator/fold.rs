@@ -11,7 +11,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use super::announce;
 use super::dedup::Dedup;
 use super::live::{LiveUpdate, SeriesKey};
-pub(super) use super::notes::{Effects, Note};
+pub(super) use super::notes::{Effects, LogNote};
 use super::sender_clocks::SenderClocks;
 use crate::alarms::engine::{
     Deadlines, Engine, Live, Outcome, RecordTime, SeriesView, StoredState,
@@ -22,7 +22,7 @@ use crate::domain::{
 };
 use crate::ingest::{EntryContent, LogEntry};
 use crate::locale::Words;
-use crate::messages::{Judged, ResumePoint, Ruling, Store};
+use crate::messages::{AlarmConfig, Judged, ResumePoint, Store};
 
 /// Microseconds: the precision of a stored time.
 const SUBSECOND_DIGITS: u16 = 6;
@@ -93,14 +93,14 @@ impl Fold {
     pub fn restore(
         &mut self,
         point: ResumePoint,
-        ruling: Ruling,
+        ruling: AlarmConfig,
         start: Start,
         batch: &mut Store,
         effects: &mut Effects,
     ) -> Result<(), String> {
         let ResumePoint { position, received_at, latest_received_at, .. } = point;
         let ResumePoint { clocks, standing, alarms, .. } = point;
-        let Ruling { rules, quiet, expected } = ruling;
+        let AlarmConfig { rules, quiet, expected } = ruling;
         self.last_event = point.last_event;
         let mut outcomes = Vec::new();
         self.time = RecordTime { position, received_at: received_at.unwrap_or(start.at), clocks };
@@ -125,7 +125,7 @@ impl Fold {
             return Err(why);
         }
         for (sensor_id, rule) in self.engine.take_unreadable() {
-            effects.notes.push(Note::Unreadable { rule, sensor_id });
+            effects.notes.push(LogNote::Unreadable { rule, sensor_id });
         }
         self.engine.keep_quiet(quiet);
         self.engine.expect(&expected, &mut outcomes);
@@ -136,8 +136,8 @@ impl Fold {
     }
 
     /// Other rules hold from the next record on. Everything before it must be stored.
-    pub fn reload(&mut self, ruling: Ruling, batch: &mut Store) {
-        let Ruling { rules, quiet, expected } = ruling;
+    pub fn reload(&mut self, ruling: AlarmConfig, batch: &mut Store) {
+        let AlarmConfig { rules, quiet, expected } = ruling;
         let mut outcomes = Vec::new();
         self.engine.reload(rules, quiet, &mut outcomes);
         self.engine.expect(&expected, &mut outcomes);
@@ -204,8 +204,8 @@ impl Fold {
         }
         batch.decoders.append(&mut decoders);
         batch.through = position;
-        effects.notes.extend(self.engine.take_unit_notices().into_iter().map(Note::Units));
-        effects.notes.extend(self.engine.take_made_room().into_iter().map(Note::MadeRoom));
+        effects.notes.extend(self.engine.take_unit_notices().into_iter().map(LogNote::Units));
+        effects.notes.extend(self.engine.take_made_room().into_iter().map(LogNote::MadeRoom));
         self.add_events(outcomes, batch);
     }
 
@@ -309,7 +309,7 @@ impl Fold {
                 && self.own.contains(&series_hash(&reading.sensor_id, &reading.quantity));
             if !is_echo && news == News::Live {
                 self.engine.note_duplicate(&reading, ingress, outcomes);
-                effects.notes.push(Note::Redelivered(reading.sensor_id));
+                effects.notes.push(LogNote::Redelivered(reading.sensor_id));
             }
             return;
         }
@@ -325,11 +325,11 @@ impl Fold {
         let went_back = judgement.clock_went_back_from;
         if let Some(from) = went_back.filter(|_| clock == ReadingClock::Sender) {
             let (sensor_id, to) = (reading.sensor_id.clone(), reading.timestamp);
-            effects.notes.push(Note::ClockWentBack { sensor_id, from, to });
+            effects.notes.push(LogNote::ClockWentBack { sensor_id, from, to });
         }
         self.num_unfit += u64::from(judgement.is_unfit);
         if judgement.is_one_too_many {
-            effects.notes.push(Note::OneTooMany(reading.sensor_id.clone()));
+            effects.notes.push(LogNote::OneTooMany(reading.sensor_id.clone()));
         }
         batch.readings.push(Judged { reading, alert_triggered: Some(judgement.is_broken) });
     }
@@ -369,7 +369,7 @@ impl Fold {
             }
             (Some(_), Ok(_)) => {}
         }
-        effects.notes.push(Note::Operated(record.clone()));
+        effects.notes.push(LogNote::Operated(record.clone()));
         batch.actions.push(record);
     }
 

@@ -7,7 +7,7 @@ use crate::domain::{ActionRecord, Measurement, Position, SensorId};
 
 /// An event for the daemon's log.
 #[derive(Debug)]
-pub(super) enum Note {
+pub(super) enum LogNote {
     /// A reading that is stored already.
     Redelivered(SensorId),
     /// A sensor's readings were late for so long that its clock must have been set back.
@@ -32,7 +32,7 @@ pub(super) enum Note {
 #[derive(Default)]
 pub(super) struct Effects {
     /// Log lines, in the order of their records.
-    pub notes: Vec<Note>,
+    pub notes: Vec<LogNote>,
     /// Actions by the API, to be answered after their commit.
     pub answers: Vec<(Position, ActionRecord)>,
     /// Readings replayed by a broker, to be shown if nothing newer is known.

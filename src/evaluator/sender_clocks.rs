@@ -7,7 +7,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::notes::Note;
+use super::notes::LogNote;
 use crate::domain::{Measurement, QuickSet, SensorId};
 
 /// Backward step of the clock that is tolerated: a correction by NTP.
@@ -36,7 +36,7 @@ impl SenderClocks {
     }
 
     /// Follows this machine's clock. Returns a note when it is found to be behind, and when that ends.
-    pub fn advance(&mut self, now: DateTime<Utc>) -> Option<Note> {
+    pub fn advance(&mut self, now: DateTime<Utc>) -> Option<LogNote> {
         let newest = self.newest.map_or(now, |newest| newest.max(now));
         self.newest = Some(newest);
         let is_behind = newest.signed_duration_since(now) > CORRECTION;
@@ -44,7 +44,7 @@ impl SenderClocks {
             return None;
         }
         self.is_own_behind = is_behind;
-        Some(Note::OwnClockBehind { is_behind, now, newest })
+        Some(LogNote::OwnClockBehind { is_behind, now, newest })
     }
 
     /// Replaces a time of an unset sender's clock by the receipt time. Returns a note once per sensor.
@@ -52,7 +52,7 @@ impl SenderClocks {
         &mut self,
         measurement: &mut Measurement,
         received_at: DateTime<Utc>,
-    ) -> Option<Note> {
+    ) -> Option<LogNote> {
         let says = measurement.reading.timestamp;
         let may_be_right =
             self.newest.is_some_and(|newest| newest.signed_duration_since(says) <= DELAY);
@@ -64,7 +64,7 @@ impl SenderClocks {
         if self.said.len() >= MOST_SAID || !self.said.insert(sensor_id.clone()) {
             return None;
         }
-        Some(Note::ClockUnset { sensor_id: sensor_id.clone(), says })
+        Some(LogNote::ClockUnset { sensor_id: sensor_id.clone(), says })
     }
 
     /// Number of readings with a replaced time.
@@ -129,7 +129,7 @@ mod tests {
         let mut clocks = SenderClocks::default();
         clocks.begin(Some(at(0)));
         assert!(clocks.advance(at(-1)).is_none(), "a correction");
-        let Some(Note::OwnClockBehind { is_behind: true, .. }) = clocks.advance(at(-120)) else {
+        let Some(LogNote::OwnClockBehind { is_behind: true, .. }) = clocks.advance(at(-120)) else {
             panic!("two hours");
         };
         assert_eq!(checked(&mut clocks, at(1), at(-120)), (at(1), Sender, false));
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(checked(&mut clocks, at(-121), at(-120)), (at(-121), Sender, false));
         assert!(clocks.is_own_behind());
         let back = clocks.advance(at(0));
-        assert!(matches!(back, Some(Note::OwnClockBehind { is_behind: false, .. })));
+        assert!(matches!(back, Some(LogNote::OwnClockBehind { is_behind: false, .. })));
         assert_eq!(checked(&mut clocks, at(10), at(0)), (at(0), Receipt, false));
     }
 }

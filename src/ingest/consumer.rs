@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Log;
-use super::formats::{Decoded, Decoders, MOST_DESCRIPTION_BYTES, Message, Taken};
+use super::formats::{Decoded, DecodedMessage, Decoders, MOST_DESCRIPTION_BYTES, Message};
 use super::inventory::Inventory;
 use super::journal::{Frame, Reader};
 use super::log::note_unreadable;
@@ -235,7 +235,8 @@ fn content(
     }
     let IncomingMessage { topic, payload, is_replayed, .. } = *incoming;
     let message = Message { topic, payload, received_at: receipt.at, is_replayed };
-    let Some(Taken { place, decoded, is_home_assistants, .. }) = decoders.decode(&message, changes)
+    let Some(DecodedMessage { place, decoded, is_home_assistants, .. }) =
+        decoders.decode(&message, changes)
     else {
         inventory.note_unclaimed(topic, payload, receipt.at);
         // The message is only forwarded; or it was logged while a description was pending that turned out not to name its

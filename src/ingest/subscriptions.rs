@@ -27,7 +27,7 @@ pub struct Subscriptions(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     formats: Formats,
-    learned: RwLock<Arc<Learned>>,
+    learned: RwLock<Arc<LearnedFilters>>,
     requests: RwLock<Vec<Request>>,
     inventory: Inventory,
     /// Position of the last description in the log, or a later one.
@@ -39,7 +39,7 @@ struct Shared {
 
 /// Filters that formats learned from earlier messages.
 #[derive(Debug, Default)]
-struct Learned {
+struct LearnedFilters {
     /// One more with each change.
     version: u64,
     filters: Vec<Filter>,
@@ -162,7 +162,8 @@ impl Subscriptions {
         *self.0.requests.write().unwrap_or_else(PoisonError::into_inner) = requests;
         let mut known: HashSet<String> =
             self.0.formats.filters().into_iter().map(|filter| filter.text).collect();
-        let mut learned = Learned { version: self.version() + 1, ..Learned::default() };
+        let mut learned =
+            LearnedFilters { version: self.version() + 1, ..LearnedFilters::default() };
         for filter in filters {
             if learned.filters.len() == MOST_LEARNED {
                 log::warn!(target: "vigie::intake", "devices have described more than {MOST_LEARNED} topics: those beyond are not taken in. Look for a device that announces others without end");
@@ -184,7 +185,7 @@ impl Subscriptions {
         }
     }
 
-    fn learned(&self) -> Arc<Learned> {
+    fn learned(&self) -> Arc<LearnedFilters> {
         self.0.learned.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 /// Why there is no heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HeldBack {
+pub enum HeartbeatBlock {
     /// The log refuses records.
-    NotTaken,
+    HookTimeout,
     /// Records are not judged and stored in time.
     NotStored {
         /// That time, in seconds.
@@ -21,28 +21,32 @@ pub enum HeldBack {
     NoBroker,
 }
 
-pub(super) fn held_en(held: &HeldBack) -> String {
+pub(super) fn held_en(held: &HeartbeatBlock) -> String {
     let why = match held {
-        HeldBack::NotTaken => "the log takes no readings; see its disk".to_owned(),
-        HeldBack::NotStored { within_s } => {
+        HeartbeatBlock::HookTimeout => "the log takes no readings; see its disk".to_owned(),
+        HeartbeatBlock::NotStored { within_s } => {
             format!("what comes in is not judged and stored within {within_s} s")
         }
-        HeldBack::NotTold { receiver } => format!("receiver {receiver} can't be told of an alarm"),
-        HeldBack::NoBroker => "there is no connection to the broker".to_owned(),
+        HeartbeatBlock::NotTold { receiver } => {
+            format!("receiver {receiver} can't be told of an alarm")
+        }
+        HeartbeatBlock::NoBroker => "there is no connection to the broker".to_owned(),
     };
     format!("💔 No heartbeat: {why}")
 }
 
-pub(super) fn held_fr(held: &HeldBack) -> String {
+pub(super) fn held_fr(held: &HeartbeatBlock) -> String {
     let why = match held {
-        HeldBack::NotTaken => "le journal n'accepte aucune mesure; voyez son disque".to_owned(),
-        HeldBack::NotStored { within_s } => {
+        HeartbeatBlock::HookTimeout => {
+            "le journal n'accepte aucune mesure; voyez son disque".to_owned()
+        }
+        HeartbeatBlock::NotStored { within_s } => {
             format!("ce qui arrive n'est pas jugé et enregistré en {within_s} s")
         }
-        HeldBack::NotTold { receiver } => {
+        HeartbeatBlock::NotTold { receiver } => {
             format!("le destinataire {receiver} ne peut être averti d'une alarme")
         }
-        HeldBack::NoBroker => "il n'y a pas de connexion au broker".to_owned(),
+        HeartbeatBlock::NoBroker => "il n'y a pas de connexion au broker".to_owned(),
     };
     format!("💔 Pas de battement: {why}")
 }
@@ -61,9 +65,9 @@ mod tests {
 
     #[test]
     fn reasons_are_said_in_both_languages() {
-        let untold = HeldBack::NotTold { receiver: "mail".into() };
+        let untold = HeartbeatBlock::NotTold { receiver: "mail".into() };
         assert_eq!(held_en(&untold), "💔 No heartbeat: receiver mail can't be told of an alarm");
         assert!(held_fr(&untold).contains("le destinataire mail"));
-        assert!(held_fr(&HeldBack::NotStored { within_s: 10 }).contains("10 s"));
+        assert!(held_fr(&HeartbeatBlock::NotStored { within_s: 10 }).contains("10 s"));
     }
 }

@@ -22,10 +22,10 @@ use crate::domain::{
 
 pub use alert::AlertWords;
 pub use figures::{BrokerLimit, Problem, Published, Refusal};
-pub use heartbeat::HeldBack;
-pub use notify::{DownTime, NotifyWords, ToldAlarm};
+pub use heartbeat::HeartbeatBlock;
+pub use notify::{AlarmPhrase, DownTime, NotifyWords};
 pub use reload::{BrokerChanges, Counts, PageChanges, ReloadWords};
-pub use trouble::{Explanation, Trouble};
+pub use trouble::{ConnectionProblem, Explanation};
 
 /// Language of everything that users read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -95,7 +95,7 @@ pub struct Words {
     /// The broker refuses something; takes what, and why.
     pub refusal: fn(&str, Refusal) -> String,
     /// Cause and remedy of a failed or lost connection.
-    pub trouble: fn(&Trouble) -> Explanation,
+    pub trouble: fn(&ConnectionProblem) -> Explanation,
     /// The broker's certificate is not verified, by configuration; takes its display name.
     pub verification_off: fn(&str) -> String,
     /// Log line: the system starts.

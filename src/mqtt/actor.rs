@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::attempt::Attempts;
 use super::capabilities::Capabilities;
-use super::client::{Client, Doorway};
+use super::client::{Client, IntakeSink};
 use super::discovery::Discovery;
 use super::echo::Echo;
 use super::gauges::Reach;
@@ -22,9 +22,9 @@ use super::link::{Command, Event, Role};
 use super::poison::PoisonDetector;
 use super::publication::Publication;
 use super::requesting::Requesting;
-use super::stop::{Facts, Stage, Stop};
+use super::stop::{Stage, Stop, StopFacts};
 use super::turns::Turns;
-use super::{Kept, READING_WINDOW, Routes, Settings};
+use super::{GatewayState, READING_WINDOW, Routes, Settings};
 use crate::domain::Ingress;
 use crate::ingest::OutboundReader;
 use crate::logging::LineLimit;
@@ -48,7 +48,7 @@ pub struct Gateway {
     pub(super) env: ChildEnv,
     pub(super) settings: Arc<Settings>,
     pub(super) routes: Routes,
-    pub(super) kept: Arc<Kept>,
+    pub(super) kept: Arc<GatewayState>,
     pub(super) topics: Topics,
     pub(super) broker: String,
     client: Client,
@@ -121,10 +121,10 @@ impl Gateway {
         env: &ChildEnv,
         settings: Arc<Settings>,
         routes: Routes,
-        kept: Arc<Kept>,
+        kept: Arc<GatewayState>,
     ) -> Result<Self, Failure> {
         let (log, subscriptions) = (settings.log.clone(), settings.subscriptions.clone());
-        let subscriber = settings.subscribes.then_some(Doorway { log, subscriptions });
+        let subscriber = settings.subscribes.then_some(IntakeSink { log, subscriptions });
         let outbound = OutboundReader::new(settings.log.clone());
         let (client, events) = Client::start(subscriber)
             .map_err(|error| Failure::Failed(format!("no thread for the MQTT client: {error}")))?;
@@ -218,7 +218,7 @@ impl Gateway {
     }
 
     fn advance_stop(&mut self, ctx: &mut Context<Self>) {
-        let facts = Facts {
+        let facts = StopFacts {
             connected: self.reach == Reach::Full,
             flushed: self.is_published() && self.kept.alerts().is_idle(),
             goodbye_completed: self.goodbye_completed,

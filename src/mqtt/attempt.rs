@@ -11,7 +11,7 @@ use super::link::{Outgoing, Plan, Qos, Role, Target};
 use super::retry::{Announcer, Backoff, Flaps};
 use crate::config::{Endpoint, Secret};
 use crate::ingest::formats::kit::topics::matches;
-use crate::locale::Trouble;
+use crate::locale::ConnectionProblem;
 use crate::wire::payload::{self, State, Status};
 use crate::wire::{HomeAssistantTopics, Topics};
 
@@ -47,7 +47,7 @@ pub async fn plan(
     topics: &Topics,
     role: Role,
     wants_retained: bool,
-) -> Result<Plan, Trouble> {
+) -> Result<Plan, ConnectionProblem> {
     let (target, credentials) = match &settings.mqtt.endpoint {
         Endpoint::Embedded => embedded(settings).await?,
         Endpoint::Remote { host, port, tls } => {
@@ -85,16 +85,17 @@ pub async fn plan(
 
 type Place = (Target, Option<(String, Secret)>);
 
-async fn embedded(settings: &Settings) -> Result<Place, Trouble> {
-    let mut broker = settings.embedded.clone().ok_or(Trouble::EmbeddedStopped)?;
-    let address = broker.wait_for(Option::is_some).await.map_err(|_| Trouble::EmbeddedStopped)?;
-    let address = address.clone().ok_or(Trouble::EmbeddedStopped)?;
+async fn embedded(settings: &Settings) -> Result<Place, ConnectionProblem> {
+    let mut broker = settings.embedded.clone().ok_or(ConnectionProblem::EmbeddedStopped)?;
+    let address =
+        broker.wait_for(Option::is_some).await.map_err(|_| ConnectionProblem::EmbeddedStopped)?;
+    let address = address.clone().ok_or(ConnectionProblem::EmbeddedStopped)?;
     let target =
         Target { host: address.addr.ip().to_string(), port: address.addr.port(), tls: None };
     Ok((target, address.credentials))
 }
 
-async fn credentials(settings: &Settings) -> Result<Option<(String, Secret)>, Trouble> {
+async fn credentials(settings: &Settings) -> Result<Option<(String, Secret)>, ConnectionProblem> {
     let Some(credentials) = settings.mqtt.credentials.clone() else { return Ok(None) };
     // A file on a slow disk must not hold up the arbiter.
     let read = tokio::task::spawn_blocking(move || {
@@ -105,8 +106,8 @@ async fn credentials(settings: &Settings) -> Result<Option<(String, Secret)>, Tr
         Ok(Ok((username, password))) => {
             Ok(Some((username, password.unwrap_or_else(|| Secret::new(String::new())))))
         }
-        Ok(Err(why)) => Err(Trouble::SecretUnreadable { why }),
-        Err(error) => Err(Trouble::SecretUnreadable { why: error.to_string() }),
+        Ok(Err(why)) => Err(ConnectionProblem::SecretUnreadable { why }),
+        Err(error) => Err(ConnectionProblem::SecretUnreadable { why: error.to_string() }),
     }
 }
 

@@ -39,7 +39,7 @@ pub struct Capabilities {
     /// Whether the configuration allows retained messages.
     retain: bool,
     advertised: Advertised,
-    learned: Learned,
+    learned: LearnedLimits,
     /// Reduction of the Last Will in the next attempt.
     trial: Trial,
     /// Consecutive attempts without a reason code.
@@ -56,13 +56,13 @@ pub struct Capabilities {
 }
 
 #[derive(Debug)]
-struct Learned {
+struct LearnedLimits {
     maximum_qos: Qos,
     takes_retained: bool,
     takes_will: bool,
 }
 
-impl Default for Learned {
+impl Default for LearnedLimits {
     fn default() -> Self {
         Self { maximum_qos: Qos::ExactlyOnce, takes_retained: true, takes_will: true }
     }
@@ -130,7 +130,7 @@ impl Capabilities {
         Self {
             retain,
             advertised: Advertised::default(),
-            learned: Learned::default(),
+            learned: LearnedLimits::default(),
             trial: Trial::default(),
             failures: 0,
             displaced: 0,
@@ -330,11 +330,13 @@ impl Capabilities {
     }
 
     /// The broker accepted a message only once it was reduced.
-    pub fn learn(&mut self, reduced: Reduced, now: Instant) {
+    pub fn learn(&mut self, reduced: ReducedMessage, now: Instant) {
         self.learned_at = Some(now);
         match reduced {
-            Reduced::Qos(qos) => self.learned.maximum_qos = self.learned.maximum_qos.min(qos),
-            Reduced::NotRetained => self.learned.takes_retained = false,
+            ReducedMessage::Qos(qos) => {
+                self.learned.maximum_qos = self.learned.maximum_qos.min(qos)
+            }
+            ReducedMessage::NotRetained => self.learned.takes_retained = false,
         }
     }
 
@@ -345,7 +347,7 @@ impl Capabilities {
 
     fn expire(&mut self, after: Duration, now: Instant) {
         if self.learned_at.is_some_and(|at| now.saturating_duration_since(at) >= after) {
-            (self.learned, self.connections) = (Learned::default(), Connections::Two);
+            (self.learned, self.connections) = (LearnedLimits::default(), Connections::Two);
             self.learned_at = None;
         }
     }
@@ -380,7 +382,7 @@ impl Capabilities {
 
 /// Reduction of a message before a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reduced {
+pub enum ReducedMessage {
     /// Lower QoS.
     Qos(Qos),
     /// Not retained.

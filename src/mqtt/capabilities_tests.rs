@@ -268,8 +268,8 @@ fn what_was_tried_is_forgotten_in_the_end() {
 #[test]
 fn a_message_that_went_with_less_teaches_too() {
     let mut broker = Broker::new(Advertised::default());
-    broker.capabilities.learn(Reduced::Qos(Qos::AtLeastOnce), broker.now);
-    broker.capabilities.learn(Reduced::NotRetained, broker.now);
+    broker.capabilities.learn(ReducedMessage::Qos(Qos::AtLeastOnce), broker.now);
+    broker.capabilities.learn(ReducedMessage::NotRetained, broker.now);
     assert_eq!(broker.limits(), [BrokerLimit::MaximumQos(1), BrokerLimit::NoRetainedMessages]);
 }
 

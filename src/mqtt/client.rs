@@ -49,7 +49,7 @@ const SAME_CAUSE: Duration = Duration::from_millis(500);
 
 /// Destination of incoming messages.
 #[derive(Debug, Clone)]
-pub struct Doorway {
+pub struct IntakeSink {
     /// Log to which each message is appended before it is acknowledged.
     pub log: Arc<Log>,
     /// Filters of messages that describe devices.
@@ -68,7 +68,7 @@ impl Client {
     ///
     /// # Errors
     /// If the system can't create a thread.
-    pub fn start(intake: Option<Doorway>) -> io::Result<(Self, mpsc::Receiver<Event>)> {
+    pub fn start(intake: Option<IntakeSink>) -> io::Result<(Self, mpsc::Receiver<Event>)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let (commands, command_queue) = mpsc::channel(COMMANDS);
         let (event_queue, events) = mpsc::channel(EVENTS);
@@ -98,7 +98,7 @@ impl Client {
 struct Worker {
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
-    doorway: Option<Doorway>,
+    doorway: Option<IntakeSink>,
     /// `None` also after [`Command::EndIntake`], and with a single connection for both roles.
     intake: Option<Connection>,
     publishing: Option<Connection>,

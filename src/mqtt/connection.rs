@@ -22,7 +22,7 @@ use super::probe::{Finding, probe};
 use super::requesting::Requesting;
 use crate::config::{Endpoint, MqttVersion};
 use crate::ingest::formats::Filter;
-use crate::locale::{BrokerLimit, Published, Refusal, Trouble};
+use crate::locale::{BrokerLimit, ConnectionProblem, Published, Refusal};
 use crate::wire::payload::State;
 
 /// Delay before a refused status is published again.
@@ -208,13 +208,15 @@ impl Gateway {
             self.capabilities.failed(&failed, plan.version, now());
         }
         let trouble = match failed.outcome {
-            Outcome::Transport(_) if answers_others && is_beside_intake => Trouble::EndedAtConnect,
+            Outcome::Transport(_) if answers_others && is_beside_intake => {
+                ConnectionProblem::EndedAtConnect
+            }
             outcome => diagnose(outcome, finding, plan),
         };
         self.failed(role, &trouble, ctx);
     }
 
-    fn failed(&mut self, role: Role, trouble: &Trouble, ctx: &mut Context<Self>) {
+    fn failed(&mut self, role: Role, trouble: &ConnectionProblem, ctx: &mut Context<Self>) {
         let delay = self.delay(role, trouble);
         let words = (self.settings.words.trouble)(trouble);
         let seconds = delay.as_secs_f64();
@@ -271,7 +273,7 @@ impl Gateway {
         let mut topics = self.poison.likely_causes(&outcome);
         topics.truncate(SHOWN);
         let trouble = if intake_stays && !topics.is_empty() {
-            Trouble::EndedAtMessage { topics }
+            ConnectionProblem::EndedAtMessage { topics }
         } else {
             diagnose(outcome, None, &plan)
         };
@@ -294,7 +296,7 @@ impl Gateway {
         self.try_again(delay, ctx);
     }
 
-    fn delay(&mut self, role: Role, trouble: &Trouble) -> Duration {
+    fn delay(&mut self, role: Role, trouble: &ConnectionProblem) -> Duration {
         let delay = self.attempts(role).backoff.delay(trouble, now(), rand::random());
         if self.settings.mqtt.endpoint == Endpoint::Embedded {
             delay.min(EMBEDDED_DELAY_AT_MOST)

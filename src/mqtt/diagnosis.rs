@@ -7,7 +7,7 @@
 use super::link::{Outcome, Plan};
 use super::probe::{CertificateFault, Finding, TlsFault};
 use crate::config::MqttVersion;
-use crate::locale::Trouble;
+use crate::locale::ConnectionProblem;
 
 /// True if a probe can find more than the client's error says.
 #[must_use]
@@ -17,93 +17,95 @@ pub const fn wants_probe(outcome: &Outcome) -> bool {
 
 /// Cause of a failed attempt. `finding` is the probe's, if one was made.
 #[must_use]
-pub fn diagnose(outcome: Outcome, finding: Option<Finding>, plan: &Plan) -> Trouble {
+pub fn diagnose(outcome: Outcome, finding: Option<Finding>, plan: &Plan) -> ConnectionProblem {
     match outcome {
         Outcome::Reason { code, text } => by_reason(code, text, plan),
         Outcome::Return(code) => by_return(code, plan),
-        Outcome::SubscriptionRefused { filter } => Trouble::SubscriptionRefused { filter },
-        Outcome::Unusable(why) => Trouble::Unusable { why },
-        Outcome::Closed => Trouble::Closed,
+        Outcome::SubscriptionRefused { filter } => {
+            ConnectionProblem::SubscriptionRefused { filter }
+        }
+        Outcome::Unusable(why) => ConnectionProblem::Unusable { why },
+        Outcome::Closed => ConnectionProblem::Closed,
         Outcome::TimedOut => match finding {
             Some(finding) => by_finding(finding, "no answer in time".into(), plan),
-            None => Trouble::TimedOut { address: plan.target.authority() },
+            None => ConnectionProblem::TimedOut { address: plan.target.authority() },
         },
         Outcome::Transport(why) => match finding {
             Some(finding) => by_finding(finding, why, plan),
-            None => Trouble::Unexplained { why },
+            None => ConnectionProblem::Unexplained { why },
         },
     }
 }
 
 /// MQTT 5, 2.4.
-fn by_reason(code: u8, text: String, plan: &Plan) -> Trouble {
+fn by_reason(code: u8, text: String, plan: &Plan) -> ConnectionProblem {
     match code {
         0x84 => unsupported(plan),
-        0x85 => Trouble::ClientIdRejected { client_id: plan.client_id.clone() },
-        0x86 | 0x87 | 0x8C if plan.credentials.is_none() => Trouble::CredentialsMissing,
-        0x86 => Trouble::BadCredentials,
-        0x87 => Trouble::NotAuthorized,
-        0x88 | 0x89 | 0x8B => Trouble::Unavailable,
-        0x8A => Trouble::Banned,
-        0x8D => Trouble::KeepAlive,
-        0x8E => Trouble::ClientIdInUse { client_id: plan.client_id.clone() },
-        0x96 | 0x97 | 0x9F => Trouble::QuotaExceeded,
-        0x9C | 0x9D => Trouble::Moved,
-        _ => Trouble::OtherReason { code, text },
+        0x85 => ConnectionProblem::ClientIdRejected { client_id: plan.client_id.clone() },
+        0x86 | 0x87 | 0x8C if plan.credentials.is_none() => ConnectionProblem::CredentialsMissing,
+        0x86 => ConnectionProblem::BadCredentials,
+        0x87 => ConnectionProblem::NotAuthorized,
+        0x88 | 0x89 | 0x8B => ConnectionProblem::Unavailable,
+        0x8A => ConnectionProblem::Banned,
+        0x8D => ConnectionProblem::KeepAlive,
+        0x8E => ConnectionProblem::ClientIdInUse { client_id: plan.client_id.clone() },
+        0x96 | 0x97 | 0x9F => ConnectionProblem::QuotaExceeded,
+        0x9C | 0x9D => ConnectionProblem::Moved,
+        _ => ConnectionProblem::OtherReason { code, text },
     }
 }
 
 /// MQTT 3.1.1, 3.2.2.3.
-fn by_return(code: u8, plan: &Plan) -> Trouble {
+fn by_return(code: u8, plan: &Plan) -> ConnectionProblem {
     match code {
         1 => unsupported(plan),
-        2 => Trouble::ClientIdRejected { client_id: plan.client_id.clone() },
-        3 => Trouble::Unavailable,
-        4 | 5 if plan.credentials.is_none() => Trouble::CredentialsMissing,
-        4 => Trouble::BadCredentials,
-        5 => Trouble::NotAuthorized,
-        code => Trouble::OtherReason { code, text: String::new() },
+        2 => ConnectionProblem::ClientIdRejected { client_id: plan.client_id.clone() },
+        3 => ConnectionProblem::Unavailable,
+        4 | 5 if plan.credentials.is_none() => ConnectionProblem::CredentialsMissing,
+        4 => ConnectionProblem::BadCredentials,
+        5 => ConnectionProblem::NotAuthorized,
+        code => ConnectionProblem::OtherReason { code, text: String::new() },
     }
 }
 
-fn by_finding(finding: Finding, why: String, plan: &Plan) -> Trouble {
+fn by_finding(finding: Finding, why: String, plan: &Plan) -> ConnectionProblem {
     let address = plan.target.authority();
     match finding {
         Finding::UnknownHost { why } => {
-            Trouble::UnknownHost { host: plan.target.host.clone(), why }
+            ConnectionProblem::UnknownHost { host: plan.target.host.clone(), why }
         }
-        Finding::Refused { address } => Trouble::Refused { address },
-        Finding::Unreachable { address, why } => Trouble::Unreachable { address, why },
-        Finding::TimedOut { address } => Trouble::TimedOut { address },
-        Finding::FileUnusable { file, why } => Trouble::TlsFileUnusable { file, why },
+        Finding::Refused { address } => ConnectionProblem::Refused { address },
+        Finding::Unreachable { address, why } => ConnectionProblem::Unreachable { address, why },
+        Finding::TimedOut { address } => ConnectionProblem::TimedOut { address },
+        Finding::FileUnusable { file, why } => ConnectionProblem::TlsFileUnusable { file, why },
         Finding::Tls(fault) => by_tls(fault, plan),
-        Finding::SpeaksPlain => Trouble::SpeaksPlain { address },
-        Finding::SpeaksTls => Trouble::SpeaksTls { address },
-        Finding::NotMqtt => Trouble::NotMqtt { address },
-        Finding::Silent => Trouble::Silent { address },
+        Finding::SpeaksPlain => ConnectionProblem::SpeaksPlain { address },
+        Finding::SpeaksTls => ConnectionProblem::SpeaksTls { address },
+        Finding::NotMqtt => ConnectionProblem::NotMqtt { address },
+        Finding::Silent => ConnectionProblem::Silent { address },
         // The probe sends no credentials, so only this answer of the broker is significant.
         Finding::Answered { code: 1 | 0x84 } => unsupported(plan),
-        Finding::Answered { .. } => Trouble::Unexplained { why },
+        Finding::Answered { .. } => ConnectionProblem::Unexplained { why },
     }
 }
 
-fn by_tls(fault: TlsFault, plan: &Plan) -> Trouble {
+fn by_tls(fault: TlsFault, plan: &Plan) -> ConnectionProblem {
     let has_certificate = plan.target.tls.as_ref().is_some_and(|tls| tls.client_cert.is_some());
     match fault {
         TlsFault::Certificate(fault) => by_certificate(*fault, &plan.target.host),
         TlsFault::Alert { number, why, server_known } => match number {
-            ALERT_CERTIFICATE_REQUIRED => Trouble::ClientCertificateMissing,
+            ALERT_CERTIFICATE_REQUIRED => ConnectionProblem::ClientCertificateMissing,
             // TLS 1.2 has no alert for a missing client certificate. After the server's certificate the ciphers are
             // agreed, and little else can fail.
             ALERT_HANDSHAKE_FAILURE if server_known && !has_certificate => {
-                Trouble::ClientCertificateMissing
+                ConnectionProblem::ClientCertificateMissing
             }
             ALERT_BAD_CERTIFICATE..=ALERT_UNKNOWN_AUTHORITY if has_certificate => {
-                Trouble::ClientCertificateRefused { why }
+                ConnectionProblem::ClientCertificateRefused { why }
             }
-            _ => Trouble::TlsFailed { why },
+            _ => ConnectionProblem::TlsFailed { why },
         },
-        TlsFault::Other { why } => Trouble::TlsFailed { why },
+        TlsFault::Other { why } => ConnectionProblem::TlsFailed { why },
     }
 }
 
@@ -113,18 +115,18 @@ const ALERT_BAD_CERTIFICATE: i32 = 42;
 const ALERT_UNKNOWN_AUTHORITY: i32 = 48;
 const ALERT_CERTIFICATE_REQUIRED: i32 = 116;
 
-fn by_certificate(fault: CertificateFault, host: &str) -> Trouble {
+fn by_certificate(fault: CertificateFault, host: &str) -> ConnectionProblem {
     let name = fault.names.first().cloned().unwrap_or_else(|| fault.subject.clone());
     match fault.code {
-        NOT_YET_VALID => Trouble::NotYetValid { name, from: fault.not_before },
-        EXPIRED => Trouble::Expired { name, since: fault.not_after },
+        NOT_YET_VALID => ConnectionProblem::NotYetValid { name, from: fault.not_before },
+        EXPIRED => ConnectionProblem::Expired { name, since: fault.not_after },
         NO_ISSUER | SELF_SIGNED | SELF_SIGNED_IN_CHAIN | NO_LOCAL_ISSUER | NO_FIRST_SIGNATURE => {
-            Trouble::UnknownAuthority { issuer: fault.issuer }
+            ConnectionProblem::UnknownAuthority { issuer: fault.issuer }
         }
         WRONG_HOST | WRONG_ADDRESS => {
-            Trouble::WrongHostName { host: host.to_owned(), names: fault.names }
+            ConnectionProblem::WrongHostName { host: host.to_owned(), names: fault.names }
         }
-        _ => Trouble::CertificateInvalid { why: fault.why },
+        _ => ConnectionProblem::CertificateInvalid { why: fault.why },
     }
 }
 
@@ -139,8 +141,8 @@ const NO_FIRST_SIGNATURE: i32 = 21;
 const WRONG_HOST: i32 = 62;
 const WRONG_ADDRESS: i32 = 64;
 
-const fn unsupported(plan: &Plan) -> Trouble {
-    Trouble::VersionUnsupported {
+const fn unsupported(plan: &Plan) -> ConnectionProblem {
+    ConnectionProblem::VersionUnsupported {
         version: match plan.version {
             MqttVersion::V5 => 5,
             MqttVersion::V3_1_1 => 4,
@@ -186,34 +188,38 @@ mod tests {
 
     #[track_caller]
     #[expect(clippy::needless_pass_by_value, reason = "each case is written where it is used")]
-    fn is(outcome: Outcome, finding: Option<Finding>, expected: Trouble) {
+    fn is(outcome: Outcome, finding: Option<Finding>, expected: ConnectionProblem) {
         assert_eq!(diagnose(outcome, finding, &plan(true, false)), expected);
     }
 
     #[test]
     fn the_brokers_own_word_needs_no_probe() {
         let client_id = || "vigie".to_owned();
-        is(reason(0x86), None, Trouble::BadCredentials);
-        is(reason(0x87), None, Trouble::NotAuthorized);
-        is(Outcome::Return(4), None, Trouble::BadCredentials);
-        is(Outcome::Return(5), None, Trouble::NotAuthorized);
-        is(reason(0x84), None, Trouble::VersionUnsupported { version: 5 });
-        is(Outcome::Return(1), None, Trouble::VersionUnsupported { version: 5 });
-        is(reason(0x85), None, Trouble::ClientIdRejected { client_id: client_id() });
-        is(Outcome::Return(2), None, Trouble::ClientIdRejected { client_id: client_id() });
-        is(reason(0x8E), None, Trouble::ClientIdInUse { client_id: client_id() });
-        is(reason(0x88), None, Trouble::Unavailable);
-        is(reason(0x8B), None, Trouble::Unavailable);
-        is(Outcome::Return(3), None, Trouble::Unavailable);
-        is(reason(0x97), None, Trouble::QuotaExceeded);
-        is(reason(0x8D), None, Trouble::KeepAlive);
-        is(reason(0x8A), None, Trouble::Banned);
-        is(reason(0x9D), None, Trouble::Moved);
-        is(reason(0x83), None, Trouble::OtherReason { code: 0x83, text: String::new() });
-        is(Outcome::Closed, None, Trouble::Closed);
+        is(reason(0x86), None, ConnectionProblem::BadCredentials);
+        is(reason(0x87), None, ConnectionProblem::NotAuthorized);
+        is(Outcome::Return(4), None, ConnectionProblem::BadCredentials);
+        is(Outcome::Return(5), None, ConnectionProblem::NotAuthorized);
+        is(reason(0x84), None, ConnectionProblem::VersionUnsupported { version: 5 });
+        is(Outcome::Return(1), None, ConnectionProblem::VersionUnsupported { version: 5 });
+        is(reason(0x85), None, ConnectionProblem::ClientIdRejected { client_id: client_id() });
+        is(
+            Outcome::Return(2),
+            None,
+            ConnectionProblem::ClientIdRejected { client_id: client_id() },
+        );
+        is(reason(0x8E), None, ConnectionProblem::ClientIdInUse { client_id: client_id() });
+        is(reason(0x88), None, ConnectionProblem::Unavailable);
+        is(reason(0x8B), None, ConnectionProblem::Unavailable);
+        is(Outcome::Return(3), None, ConnectionProblem::Unavailable);
+        is(reason(0x97), None, ConnectionProblem::QuotaExceeded);
+        is(reason(0x8D), None, ConnectionProblem::KeepAlive);
+        is(reason(0x8A), None, ConnectionProblem::Banned);
+        is(reason(0x9D), None, ConnectionProblem::Moved);
+        is(reason(0x83), None, ConnectionProblem::OtherReason { code: 0x83, text: String::new() });
+        is(Outcome::Closed, None, ConnectionProblem::Closed);
         for outcome in [reason(0x87), Outcome::Return(5), Outcome::Return(4)] {
             let trouble = diagnose(outcome, None, &plan(false, false));
-            assert_eq!(trouble, Trouble::CredentialsMissing);
+            assert_eq!(trouble, ConnectionProblem::CredentialsMissing);
         }
     }
 
@@ -227,20 +233,26 @@ mod tests {
         for (finding, trouble) in [
             (
                 Finding::UnknownHost { why: why() },
-                Trouble::UnknownHost { host: "broker.example".into(), why: why() },
+                ConnectionProblem::UnknownHost { host: "broker.example".into(), why: why() },
             ),
-            (Finding::Refused { address: address() }, Trouble::Refused { address: address() }),
-            (Finding::SpeaksPlain, Trouble::SpeaksPlain { address: address() }),
-            (Finding::SpeaksTls, Trouble::SpeaksTls { address: address() }),
-            (Finding::Answered { code: 1 }, Trouble::VersionUnsupported { version: 5 }),
-            (Finding::Tls(TlsFault::Other { why: why() }), Trouble::TlsFailed { why: why() }),
+            (
+                Finding::Refused { address: address() },
+                ConnectionProblem::Refused { address: address() },
+            ),
+            (Finding::SpeaksPlain, ConnectionProblem::SpeaksPlain { address: address() }),
+            (Finding::SpeaksTls, ConnectionProblem::SpeaksTls { address: address() }),
+            (Finding::Answered { code: 1 }, ConnectionProblem::VersionUnsupported { version: 5 }),
+            (
+                Finding::Tls(TlsFault::Other { why: why() }),
+                ConnectionProblem::TlsFailed { why: why() },
+            ),
         ] {
             is(vague(), Some(finding), trouble);
         }
         is(
             vague(),
             Some(Finding::Answered { code: 0x87 }),
-            Trouble::Unexplained { why: "TCP/TLS connect failure".into() },
+            ConnectionProblem::Unexplained { why: "TCP/TLS connect failure".into() },
         );
     }
 
@@ -261,19 +273,19 @@ mod tests {
         let vague = || Outcome::Transport(String::new());
         let name = || "other.example".to_owned();
         for code in [2, 18, 19, 20, 21] {
-            let trouble = Trouble::UnknownAuthority { issuer: "CN = own CA".into() };
+            let trouble = ConnectionProblem::UnknownAuthority { issuer: "CN = own CA".into() };
             is(vague(), Some(certificate(code)), trouble);
         }
-        let expired = Trouble::Expired { name: name(), since: "until".into() };
+        let expired = ConnectionProblem::Expired { name: name(), since: "until".into() };
         is(vague(), Some(certificate(10)), expired);
-        let early = Trouble::NotYetValid { name: name(), from: "from".into() };
+        let early = ConnectionProblem::NotYetValid { name: name(), from: "from".into() };
         is(vague(), Some(certificate(9)), early);
         for code in [62, 64] {
             let host = "broker.example".to_owned();
-            let trouble = Trouble::WrongHostName { host, names: vec![name()] };
+            let trouble = ConnectionProblem::WrongHostName { host, names: vec![name()] };
             is(vague(), Some(certificate(code)), trouble);
         }
-        let revoked = Trouble::CertificateInvalid { why: "why".into() };
+        let revoked = ConnectionProblem::CertificateInvalid { why: "why".into() };
         is(vague(), Some(certificate(23)), revoked);
     }
 
@@ -285,10 +297,10 @@ mod tests {
         let diagnosis = |finding, client_cert| {
             diagnose(Outcome::Transport(String::new()), finding, &plan(true, client_cert))
         };
-        let refused = Trouble::ClientCertificateRefused { why: "why".into() };
-        let failed = Trouble::TlsFailed { why: "why".into() };
-        assert_eq!(diagnosis(alert(116, true), false), Trouble::ClientCertificateMissing);
-        assert_eq!(diagnosis(alert(40, true), false), Trouble::ClientCertificateMissing);
+        let refused = ConnectionProblem::ClientCertificateRefused { why: "why".into() };
+        let failed = ConnectionProblem::TlsFailed { why: "why".into() };
+        assert_eq!(diagnosis(alert(116, true), false), ConnectionProblem::ClientCertificateMissing);
+        assert_eq!(diagnosis(alert(40, true), false), ConnectionProblem::ClientCertificateMissing);
         assert_eq!(diagnosis(alert(40, false), false), failed);
         assert_eq!(diagnosis(alert(48, true), true), refused);
         assert_eq!(diagnosis(alert(45, true), true), refused);

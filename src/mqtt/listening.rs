@@ -13,14 +13,14 @@ use super::diagnosis::{diagnose, wants_probe};
 use super::link::{Outcome, Plan, Role, Target};
 use super::probe::probe;
 use crate::config::{ClientTls, MqttVersion, Secret};
-use crate::locale::Trouble;
+use crate::locale::ConnectionProblem;
 
 /// Capacity for messages: some seconds of a busy plant. Further ones are counted and dropped.
 const QUEUE: usize = 20_000;
 
 /// What to subscribe to, and how.
 #[derive(Debug, Clone)]
-pub struct ListenTo {
+pub struct ListenRequest {
     /// Host name or IP address.
     pub host: String,
     /// TCP port.
@@ -41,7 +41,7 @@ pub struct ListenTo {
 
 /// A received message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Overheard {
+pub struct ReceivedMessage {
     /// Topic of the message.
     pub topic: String,
     /// Payload of the message.
@@ -52,11 +52,11 @@ pub struct Overheard {
 
 /// How listening ended.
 #[derive(Debug)]
-pub struct Listened {
+pub struct ListenOutcome {
     /// Messages dropped because the queue was full.
     pub missed: u64,
     /// Why the connection ended before its time.
-    pub lost: Option<Trouble>,
+    pub lost: Option<ConnectionProblem>,
 }
 
 /// Listens until `go_on` returns false; it waits briefly in each call. Blocks its thread.
@@ -64,12 +64,13 @@ pub struct Listened {
 /// # Errors
 /// If there is no connection, or the broker refuses the filter.
 pub fn listen(
-    to: ListenTo,
-    each: &mut dyn FnMut(&Overheard),
+    to: ListenRequest,
+    each: &mut dyn FnMut(&ReceivedMessage),
     go_on: &mut dyn FnMut() -> bool,
-) -> Result<Listened, Trouble> {
+) -> Result<ListenOutcome, ConnectionProblem> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let runtime = runtime.map_err(|error| Trouble::Unusable { why: error.to_string() })?;
+    let runtime =
+        runtime.map_err(|error| ConnectionProblem::Unusable { why: error.to_string() })?;
     let (sender, queue) = sync_channel(QUEUE);
     let missed = Arc::new(AtomicU64::new(0));
     let (plan, filter) = plan(to);
@@ -83,20 +84,20 @@ pub fn listen(
     runtime.block_on(listener.close());
     drain(&queue, each);
     let lost = lost.map(|outcome| diagnose(outcome, None, &plan));
-    Ok(Listened { missed: missed.load(Ordering::Relaxed), lost })
+    Ok(ListenOutcome { missed: missed.load(Ordering::Relaxed), lost })
 }
 
 /// Processes what is queued now, so that a fast broker can't keep it from ending.
-fn drain(queue: &Receiver<Overheard>, each: &mut dyn FnMut(&Overheard)) {
+fn drain(queue: &Receiver<ReceivedMessage>, each: &mut dyn FnMut(&ReceivedMessage)) {
     queue.try_iter().take(QUEUE).for_each(|message| each(&message));
 }
 
-fn examine(outcome: Outcome, plan: &Plan) -> Trouble {
+fn examine(outcome: Outcome, plan: &Plan) -> ConnectionProblem {
     let finding = wants_probe(&outcome).then(|| probe(&plan.target, plan.version));
     diagnose(outcome, finding, plan)
 }
 
-fn plan(to: ListenTo) -> (Plan, String) {
+fn plan(to: ListenRequest) -> (Plan, String) {
     let host = to.host.trim_matches(['[', ']']).to_owned();
     let plan = Plan {
         role: Role::Intake,

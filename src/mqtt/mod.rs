@@ -39,7 +39,7 @@ pub use actor::Gateway;
 use alerts::PushedAlerts;
 pub use discovery::{DiscoverySettings, SeriesSource};
 pub use gauges::{Gauges, RefusedTopic};
-pub use listening::{ListenTo, Listened, Overheard, listen};
+pub use listening::{ListenOutcome, ListenRequest, ReceivedMessage, listen};
 
 use crate::config::{Endpoint, MqttConfig, TimeStyle};
 use crate::ingest::{Log, Subscriptions};
@@ -100,11 +100,11 @@ pub struct Routes {
 }
 
 /// State that outlives an incarnation: everything accepted and not yet passed on.
-struct Kept {
+struct GatewayState {
     alerts: Mutex<PushedAlerts>,
 }
 
-impl Kept {
+impl GatewayState {
     fn new() -> Self {
         Self { alerts: Mutex::default() }
     }
@@ -121,7 +121,7 @@ pub fn factory(
     settings: Settings,
     routes: Routes,
 ) -> impl Fn(&ChildEnv) -> Result<Gateway, Failure> + Send + Sync + 'static {
-    let kept = Arc::new(Kept::new());
+    let kept = Arc::new(GatewayState::new());
     let settings = Arc::new(settings);
     move |env: &ChildEnv| Gateway::new(env, settings.clone(), routes.clone(), kept.clone())
 }

@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use super::capabilities::Reduced;
+use super::capabilities::ReducedMessage;
 use super::link::{Outcome, Outgoing, Qos, Tag};
 
 /// Closes after which a topic is held. One is enough for a topic that was held before.
@@ -43,18 +43,18 @@ pub struct PoisonDetector {
     candidates_since: Option<Instant>,
     /// Topics in flight at a close that is not counted yet.
     closed_at: Vec<String>,
-    held: BTreeMap<String, Hold>,
+    held: BTreeMap<String, HeldTopic>,
 }
 
 #[derive(Debug)]
 struct InFlight {
     topic: String,
     since: Instant,
-    reduced: Option<Reduced>,
+    reduced: Option<ReducedMessage>,
 }
 
 #[derive(Debug)]
-struct Hold {
+struct HeldTopic {
     until: Instant,
     duration: Duration,
 }
@@ -170,7 +170,7 @@ impl PoisonDetector {
         }
         self.candidates.remove(topic);
         let duration = before.map_or(FIRST_HOLD, |before| (before * 2).min(LONGEST_HOLD));
-        self.held.insert(topic.to_owned(), Hold { until: now + duration, duration });
+        self.held.insert(topic.to_owned(), HeldTopic { until: now + duration, duration });
     }
 
     /// Clears candidates that are not published again. To be called every few seconds.
@@ -188,7 +188,7 @@ pub struct Cleared {
     /// Topic of the message, if it was held.
     pub topic: Option<String>,
     /// How the message was reduced.
-    pub reduced: Option<Reduced>,
+    pub reduced: Option<ReducedMessage>,
 }
 
 /// Unit of holding: a topic, or for Home Assistant, with many topics, all below the first level.
@@ -199,13 +199,13 @@ fn key(tag: Tag, topic: &str) -> String {
     }
 }
 
-fn reduce(message: &mut Outgoing) -> Option<Reduced> {
+fn reduce(message: &mut Outgoing) -> Option<ReducedMessage> {
     if std::mem::replace(&mut message.retained, false) {
-        return Some(Reduced::NotRetained);
+        return Some(ReducedMessage::NotRetained);
     }
     if message.qos > Qos::AtLeastOnce {
         message.qos = Qos::AtLeastOnce;
-        return Some(Reduced::Qos(message.qos));
+        return Some(ReducedMessage::Qos(message.qos));
     }
     None
 }

@@ -157,7 +157,7 @@ fn what_was_reduced_is_in_the_answer() {
     }
     world.send(1, "a");
     let answered = world.poison.on_answer(Tag::Alert(1));
-    assert_eq!(answered.reduced, Some(Reduced::Qos(Qos::AtLeastOnce)));
+    assert_eq!(answered.reduced, Some(ReducedMessage::Qos(Qos::AtLeastOnce)));
     assert_eq!(answered.topic, None);
     let retained = Outgoing { retained: true, qos: Qos::AtLeastOnce, ..message("b") };
     for _ in 0..2 {
@@ -166,7 +166,7 @@ fn what_was_reduced_is_in_the_answer() {
         world.hang_up();
     }
     assert!(!world.poison.on_publish(Tag::Online, retained, world.now).retained);
-    assert_eq!(world.poison.on_answer(Tag::Online).reduced, Some(Reduced::NotRetained));
+    assert_eq!(world.poison.on_answer(Tag::Online).reduced, Some(ReducedMessage::NotRetained));
 }
 
 #[test]

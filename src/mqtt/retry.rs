@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::locale::Trouble;
+use crate::locale::ConnectionProblem;
 
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
@@ -31,7 +31,7 @@ impl Backoff {
     }
 
     /// The delay after a failed attempt or a lost connection; `chance` is in [0, 1).
-    pub fn delay(&mut self, trouble: &Trouble, now: Instant, chance: f64) -> Duration {
+    pub fn delay(&mut self, trouble: &ConnectionProblem, now: Instant, chance: f64) -> Duration {
         let lasted = self.connected_at.take().map(|at| now.saturating_duration_since(at));
         if lasted.is_some_and(|lasted| lasted >= STABLE) {
             self.streak = 0;
@@ -39,9 +39,8 @@ impl Backoff {
         let doubled = FIRST_DELAY.saturating_mul(1 << self.streak.min(10)).min(LONGEST_DELAY);
         self.streak = self.streak.saturating_add(1);
         let base = match trouble {
-            Trouble::ClientIdInUse { .. } | Trouble::ClientIdContested { .. } => {
-                doubled.max(AFTER_TAKEOVER)
-            }
+            ConnectionProblem::ClientIdInUse { .. }
+            | ConnectionProblem::ClientIdContested { .. } => doubled.max(AFTER_TAKEOVER),
             _ => doubled,
         };
         base.mul_f64(1.0 - JITTER + 2.0 * JITTER * chance.clamp(0.0, 1.0))
@@ -68,9 +67,14 @@ impl Flaps {
     }
 
     /// Cause of a lost connection.
-    pub fn lost(&mut self, trouble: Trouble, client_id: &str, now: Instant) -> Trouble {
+    pub fn lost(
+        &mut self,
+        trouble: ConnectionProblem,
+        client_id: &str,
+        now: Instant,
+    ) -> ConnectionProblem {
         let lasted = self.connected_at.take().map(|at| now.saturating_duration_since(at));
-        if trouble != Trouble::Closed || lasted.is_none_or(|lasted| lasted >= STABLE) {
+        if trouble != ConnectionProblem::Closed || lasted.is_none_or(|lasted| lasted >= STABLE) {
             self.short_lives = 0;
             return trouble;
         }
@@ -78,7 +82,7 @@ impl Flaps {
         if self.short_lives < 2 {
             return trouble;
         }
-        Trouble::ClientIdContested { client_id: client_id.to_owned() }
+        ConnectionProblem::ClientIdContested { client_id: client_id.to_owned() }
     }
 }
 
@@ -86,7 +90,7 @@ impl Flaps {
 #[derive(Debug, Default)]
 pub struct Announcer {
     connecting_said: bool,
-    last: Option<(Trouble, Instant)>,
+    last: Option<(ConnectionProblem, Instant)>,
 }
 
 impl Announcer {
@@ -96,7 +100,7 @@ impl Announcer {
     }
 
     /// True if a failure is logged: the first one, a changed cause, and periodically.
-    pub fn failed(&mut self, trouble: &Trouble, now: Instant) -> bool {
+    pub fn failed(&mut self, trouble: &ConnectionProblem, now: Instant) -> bool {
         let known = self.last.as_ref().is_some_and(|(last, at)| {
             last == trouble && now.saturating_duration_since(*at) < REMINDER
         });
@@ -118,7 +122,12 @@ mod tests {
 
     const MIDDLE: f64 = 0.5;
 
-    fn delays(backoff: &mut Backoff, trouble: &Trouble, now: Instant, count: usize) -> Vec<u64> {
+    fn delays(
+        backoff: &mut Backoff,
+        trouble: &ConnectionProblem,
+        now: Instant,
+        count: usize,
+    ) -> Vec<u64> {
         (0..count).map(|_| backoff.delay(trouble, now, MIDDLE).as_secs()).collect()
     }
 
@@ -126,26 +135,35 @@ mod tests {
     fn delays_double_up_to_ten_seconds() {
         let now = Instant::now();
         let mut backoff = Backoff::default();
-        assert_eq!(delays(&mut backoff, &Trouble::Closed, now, 8), [1, 2, 4, 8, 10, 10, 10, 10]);
-        assert_eq!(backoff.delay(&Trouble::Closed, now, 0.0), Duration::from_millis(7_500));
-        assert_eq!(backoff.delay(&Trouble::Closed, now, 1.0), Duration::from_millis(12_500));
+        assert_eq!(
+            delays(&mut backoff, &ConnectionProblem::Closed, now, 8),
+            [1, 2, 4, 8, 10, 10, 10, 10]
+        );
+        assert_eq!(
+            backoff.delay(&ConnectionProblem::Closed, now, 0.0),
+            Duration::from_millis(7_500)
+        );
+        assert_eq!(
+            backoff.delay(&ConnectionProblem::Closed, now, 1.0),
+            Duration::from_millis(12_500)
+        );
     }
 
     #[test]
     fn only_a_stable_connection_starts_them_over() {
         let now = Instant::now();
         let mut backoff = Backoff::default();
-        delays(&mut backoff, &Trouble::Closed, now, 4);
+        delays(&mut backoff, &ConnectionProblem::Closed, now, 4);
         backoff.connected(now);
         let soon = now + Duration::from_secs(2);
-        assert_eq!(delays(&mut backoff, &Trouble::Closed, soon, 1), [10], "it flaps");
+        assert_eq!(delays(&mut backoff, &ConnectionProblem::Closed, soon, 1), [10], "it flaps");
         backoff.connected(now);
-        assert_eq!(delays(&mut backoff, &Trouble::Closed, now + STABLE, 2), [1, 2]);
+        assert_eq!(delays(&mut backoff, &ConnectionProblem::Closed, now + STABLE, 2), [1, 2]);
     }
 
     #[test]
     fn a_taken_client_id_is_not_fought_over() {
-        let taken = Trouble::ClientIdInUse { client_id: "vigie".into() };
+        let taken = ConnectionProblem::ClientIdInUse { client_id: "vigie".into() };
         let mut backoff = Backoff::default();
         assert_eq!(delays(&mut backoff, &taken, Instant::now(), 6), [15; 6]);
     }
@@ -154,34 +172,45 @@ mod tests {
     fn a_silent_tug_of_war_is_recognised() {
         let mut now = Instant::now();
         let mut flaps = Flaps::default();
-        let mut live = |flaps: &mut Flaps, lasted: u64, trouble: Trouble| {
+        let mut live = |flaps: &mut Flaps, lasted: u64, trouble: ConnectionProblem| {
             flaps.connected(now);
             now += Duration::from_secs(lasted);
             flaps.lost(trouble, "vigie", now)
         };
-        let contested = Trouble::ClientIdContested { client_id: "vigie".into() };
-        assert_eq!(live(&mut flaps, 100, Trouble::Closed), Trouble::Closed);
-        assert_eq!(live(&mut flaps, 2, Trouble::Closed), Trouble::Closed);
-        assert_eq!(live(&mut flaps, 2, Trouble::Closed), contested);
-        assert_eq!(live(&mut flaps, 2, Trouble::KeepAlive), Trouble::KeepAlive);
-        assert_eq!(live(&mut flaps, 2, Trouble::Closed), Trouble::Closed, "from the start");
+        let contested = ConnectionProblem::ClientIdContested { client_id: "vigie".into() };
+        assert_eq!(live(&mut flaps, 100, ConnectionProblem::Closed), ConnectionProblem::Closed);
+        assert_eq!(live(&mut flaps, 2, ConnectionProblem::Closed), ConnectionProblem::Closed);
+        assert_eq!(live(&mut flaps, 2, ConnectionProblem::Closed), contested);
+        assert_eq!(live(&mut flaps, 2, ConnectionProblem::KeepAlive), ConnectionProblem::KeepAlive);
+        assert_eq!(
+            live(&mut flaps, 2, ConnectionProblem::Closed),
+            ConnectionProblem::Closed,
+            "from the start"
+        );
         flaps.failed();
-        assert_eq!(live(&mut flaps, 2, Trouble::Closed), Trouble::Closed, "the broker was away");
+        assert_eq!(
+            live(&mut flaps, 2, ConnectionProblem::Closed),
+            ConnectionProblem::Closed,
+            "the broker was away"
+        );
     }
 
     #[test]
     fn equal_failures_are_said_once_and_then_seldom() {
         let now = Instant::now();
-        let refused = || Trouble::Refused { address: "127.0.0.1:1883".into() };
+        let refused = || ConnectionProblem::Refused { address: "127.0.0.1:1883".into() };
         let mut announcer = Announcer::default();
         assert!(announcer.attempting());
         assert!(!announcer.attempting());
         assert!(announcer.failed(&refused(), now));
         assert!(!announcer.failed(&refused(), now + Duration::from_secs(500)));
         assert!(announcer.failed(&refused(), now + REMINDER));
-        assert!(announcer.failed(&Trouble::BadCredentials, now + REMINDER), "another cause");
+        assert!(
+            announcer.failed(&ConnectionProblem::BadCredentials, now + REMINDER),
+            "another cause"
+        );
         announcer.connected();
         assert!(announcer.attempting());
-        assert!(announcer.failed(&Trouble::BadCredentials, now + REMINDER), "news again");
+        assert!(announcer.failed(&ConnectionProblem::BadCredentials, now + REMINDER), "news again");
     }
 }

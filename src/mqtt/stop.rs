@@ -31,7 +31,7 @@ impl Stage {
 
 /// Facts that end the stages.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Facts {
+pub struct StopFacts {
     /// Whether the connection is open.
     pub connected: bool,
     /// Whether nothing is queued or in flight.
@@ -55,7 +55,7 @@ impl Stop {
     }
 
     /// Next stage, if the present one is over.
-    pub fn advance(&mut self, facts: Facts, now: Instant) -> Option<Stage> {
+    pub fn advance(&mut self, facts: StopFacts, now: Instant) -> Option<Stage> {
         let late = now.saturating_duration_since(self.since) >= self.stage.limit();
         let next = match self.stage {
             Stage::Done => return None,
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     /// The stages entered, and the time it took, when `facts` never change.
-    fn run(facts: Facts) -> (Vec<Stage>, Duration) {
+    fn run(facts: StopFacts) -> (Vec<Stage>, Duration) {
         let begin = Instant::now();
         let mut now = begin;
         let mut stop = Stop::begin(now);
@@ -91,13 +91,13 @@ mod tests {
 
     #[test]
     fn a_broker_that_is_gone_holds_nothing_up() {
-        let (stages, took) = run(Facts::default());
+        let (stages, took) = run(StopFacts::default());
         assert_eq!((stages, took), (vec![Stage::Done], Duration::ZERO));
     }
 
     #[test]
     fn a_broker_that_hangs_is_not_waited_for_long() {
-        let (stages, took) = run(Facts { connected: true, ..Facts::default() });
+        let (stages, took) = run(StopFacts { connected: true, ..StopFacts::default() });
         let all = vec![Stage::SayingGoodbye, Stage::Disconnecting, Stage::Done];
         assert_eq!(stages, all);
         assert!(took <= Duration::from_secs(4), "{took:?}");
@@ -107,7 +107,7 @@ mod tests {
     fn each_stage_ends_when_it_is_done() {
         let now = Instant::now();
         let mut stop = Stop::begin(now);
-        let mut facts = Facts { connected: true, ..Facts::default() };
+        let mut facts = StopFacts { connected: true, ..StopFacts::default() };
         assert_eq!(stop.advance(facts, now), None);
         facts.flushed = true;
         assert_eq!(stop.advance(facts, now), Some(Stage::SayingGoodbye));

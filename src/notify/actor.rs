@@ -31,7 +31,7 @@ use super::runbooks::Runbooks;
 use super::settings::ReceiverSettings;
 use crate::domain::AlertEvent;
 use crate::logging::LineLimit;
-use crate::messages::{KeepReceiver, LoadAlerts};
+use crate::messages::{LoadAlerts, SaveReceiver};
 use crate::supervisor::{ChildEnv, GracefulStop};
 
 /// Looks again at the latest, whatever was computed: the system's clock may have been set.
@@ -52,7 +52,7 @@ pub struct Receiver {
     /// Whether storage may have events that were not taken in.
     more: bool,
     /// On its way to storage; `None` when all is kept.
-    to_keep: Option<Arc<KeepReceiver>>,
+    to_keep: Option<Arc<SaveReceiver>>,
     kept_through: u64,
     /// A question to storage is under way.
     is_asking: bool,

@@ -19,7 +19,7 @@ use super::log_target::TARGET;
 use super::outcome::DeliveryOutcome;
 use crate::config::HeartbeatConfig;
 use crate::domain::Position;
-use crate::locale::{HeldBack, NotifyWords};
+use crate::locale::{HeartbeatBlock, NotifyWords};
 use crate::messages::Beat;
 use crate::supervisor::{ChildEnv, GracefulStop, Route};
 
@@ -87,19 +87,21 @@ impl HeartbeatGauge {
 /// What became of a mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mark {
-    NotTaken,
+    HookTimeout,
     NotCommitted,
     Committed,
 }
 
 /// Why there is no beat now, if there is a reason. Pure.
-fn held_back(mark: Mark, health: DeliveryHealth, needs_broker: bool) -> Option<HeldBack> {
+fn held_back(mark: Mark, health: DeliveryHealth, needs_broker: bool) -> Option<HeartbeatBlock> {
     match mark {
-        Mark::NotTaken => Some(HeldBack::NotTaken),
-        Mark::NotCommitted => Some(HeldBack::NotStored { within_s: COMMITTED_WITHIN.as_secs() }),
+        Mark::HookTimeout => Some(HeartbeatBlock::HookTimeout),
+        Mark::NotCommitted => {
+            Some(HeartbeatBlock::NotStored { within_s: COMMITTED_WITHIN.as_secs() })
+        }
         Mark::Committed => match health.failing {
-            Some(receiver) => Some(HeldBack::NotTold { receiver }),
-            None if needs_broker && !health.is_connected => Some(HeldBack::NoBroker),
+            Some(receiver) => Some(HeartbeatBlock::NotTold { receiver }),
+            None if needs_broker && !health.is_connected => Some(HeartbeatBlock::NoBroker),
             None => None,
         },
     }
@@ -107,10 +109,10 @@ fn held_back(mark: Mark, health: DeliveryHealth, needs_broker: bool) -> Option<H
 
 /// Which trouble the log was told of last.
 #[derive(Debug, Default, PartialEq, Eq)]
-enum Said {
+enum LastLogged {
     #[default]
     Nothing,
-    Held(HeldBack),
+    Held(HeartbeatBlock),
     Unsent,
 }
 
@@ -119,14 +121,14 @@ pub struct Heartbeat {
     settings: Arc<HeartbeatSettings>,
     env: ChildEnv,
     is_under_way: bool,
-    said: Said,
+    said: LastLogged,
 }
 
 impl Heartbeat {
     /// An actor that beats at once, and then at its interval.
     #[must_use]
     pub fn new(settings: Arc<HeartbeatSettings>, env: &ChildEnv) -> Self {
-        Self { settings, env: env.clone(), is_under_way: false, said: Said::default() }
+        Self { settings, env: env.clone(), is_under_way: false, said: LastLogged::default() }
     }
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
@@ -149,15 +151,15 @@ impl Heartbeat {
         }));
     }
 
-    fn conclude(&mut self, beaten: Result<Result<(), String>, HeldBack>) {
+    fn conclude(&mut self, beaten: Result<Result<(), String>, HeartbeatBlock>) {
         let words = self.settings.words;
         self.settings.shown.show(beaten.as_ref().ok().and_then(|sent| sent.clone().err()));
         let (said, line) = match beaten {
-            Ok(Ok(())) => (Said::Nothing, None),
-            Ok(Err(why)) => (Said::Unsent, Some((words.heartbeat_unsent)(&why))),
+            Ok(Ok(())) => (LastLogged::Nothing, None),
+            Ok(Err(why)) => (LastLogged::Unsent, Some((words.heartbeat_unsent)(&why))),
             Err(held) => {
                 let line = (words.heartbeat_held)(&held);
-                (Said::Held(held), Some(line))
+                (LastLogged::Held(held), Some(line))
             }
         };
         if said == self.said {
@@ -173,7 +175,7 @@ impl Heartbeat {
 
 /// Sends a mark the way of a reading.
 async fn mark(settings: &HeartbeatSettings) -> Mark {
-    let Some(position) = (settings.mark)() else { return Mark::NotTaken };
+    let Some(position) = (settings.mark)() else { return Mark::HookTimeout };
     let committed = async {
         while (settings.committed)() < position {
             tokio::time::sleep(LOOK_AGAIN).await;
@@ -236,10 +238,13 @@ mod tests {
     fn it_beats_while_readings_are_taken_judged_and_stored_and_alarms_told() {
         let all = health(None, true);
         assert_eq!(held_back(Mark::Committed, all.clone(), true), None);
-        assert_eq!(held_back(Mark::NotTaken, all.clone(), false), Some(HeldBack::NotTaken));
-        let behind = HeldBack::NotStored { within_s: 10 };
+        assert_eq!(
+            held_back(Mark::HookTimeout, all.clone(), false),
+            Some(HeartbeatBlock::HookTimeout)
+        );
+        let behind = HeartbeatBlock::NotStored { within_s: 10 };
         assert_eq!(held_back(Mark::NotCommitted, all, false), Some(behind));
-        let untold = HeldBack::NotTold { receiver: "mail".into() };
+        let untold = HeartbeatBlock::NotTold { receiver: "mail".into() };
         assert_eq!(held_back(Mark::Committed, health(Some("mail"), true), false), Some(untold));
     }
 
@@ -247,6 +252,6 @@ mod tests {
     fn the_broker_counts_where_it_is_asked_for() {
         let away = health(None, false);
         assert_eq!(held_back(Mark::Committed, away.clone(), false), None);
-        assert_eq!(held_back(Mark::Committed, away, true), Some(HeldBack::NoBroker));
+        assert_eq!(held_back(Mark::Committed, away, true), Some(HeartbeatBlock::NoBroker));
     }
 }

@@ -14,7 +14,7 @@ use super::fingerprint::TextFingerprint;
 use super::runbooks::Runbooks;
 use super::status::Status;
 use crate::domain::{AlertEvent, Priority};
-use crate::locale::{NotifyWords, ToldAlarm};
+use crate::locale::{AlarmPhrase, NotifyWords};
 
 /// One message to one receiver, independent of the channel.
 #[derive(Debug, Clone, PartialEq)]
@@ -161,7 +161,7 @@ impl Notification {
         for alarm in alarms {
             let NotifiedAlarm { event, starts_at, runbook, .. } = alarm;
             let ends_at = (alarm.status == Status::Resolved).then_some(event.timestamp);
-            let said = ToldAlarm { event, starts_at: *starts_at, ends_at };
+            let said = AlarmPhrase { event, starts_at: *starts_at, ends_at };
             *text += &format!("  {}\n", (words.alarm)(&said));
             if let (Some(runbook), Status::Firing) = (runbook, alarm.status) {
                 *text += &format!("    {}\n", (words.runbook)(runbook));

@@ -14,7 +14,7 @@ use crate::config::{AlarmSelection, ChannelConfig, ReceiverConfig, ServiceConfig
 use crate::domain::AlertEvent;
 use crate::domain::glob::selects;
 use crate::locale::Words;
-use crate::messages::{AlertsStored, KeepReceiver, LoadAlerts, LoadReceiver};
+use crate::messages::{AlertsStored, LoadAlerts, LoadReceiver, SaveReceiver};
 use crate::supervisor::Route;
 
 /// Where a receiver's messages go.
@@ -23,7 +23,7 @@ pub struct ReceiverRoutes {
     /// Route for loading the persisted state of a receiver.
     pub load: Route<LoadReceiver>,
     /// Route for persisting the state of a receiver.
-    pub keep: Route<KeepReceiver>,
+    pub keep: Route<SaveReceiver>,
     /// Route for loading alert events.
     pub alerts: Route<LoadAlerts>,
     /// Says when there may be events to take in.

@@ -23,9 +23,9 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use chrono::Utc;
 
-use self::job::{Job, JobResult, Question, Slowness};
+use self::job::{CommitDelay, Job, JobResult, Question};
 use self::upkeep::UpkeepTimer;
-use self::watching::Watching;
+use self::watching::IdentityWatch;
 use super::Prepared;
 use super::backlog::{self, Backlog, BacklogItem};
 use super::gauges::StoreGauges;
@@ -34,7 +34,7 @@ use super::ledger::{Backend, Ledger, LedgerReader};
 use super::push::Push;
 use super::watch::Watch;
 use crate::config::Durability;
-use crate::messages::{AlertsStored, Cursors, KeepReceiver, PushAlerts, Store};
+use crate::messages::{AlertsStored, Cursors, PushAlerts, SaveReceiver, Store};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Route, Routed};
 
 /// Group-commit delay for writes that no one waits for: longer than the delay of judged readings, so that they
@@ -81,7 +81,7 @@ pub struct Writer {
     push_timer: Option<(Instant, SpawnHandle)>,
     upkeep: UpkeepTimer,
     watch: Arc<Watch>,
-    watching: Watching,
+    watching: IdentityWatch,
     growth: Growth,
     /// Whether old rows are deleted.
     is_deleting: bool,
@@ -127,7 +127,7 @@ impl Writer {
                 push_timer: None,
                 upkeep: UpkeepTimer::default(),
                 watch: prepared.watch.clone(),
-                watching: Watching::default(),
+                watching: IdentityWatch::default(),
                 growth: prepared.growth.clone(),
                 is_deleting: prepared.is_deleting,
                 stopping: false,
@@ -182,7 +182,7 @@ impl Writer {
             slowness: self
                 .env
                 .slow_by()
-                .map(|per_row| Slowness { per_row, hurry: self.hurry.clone() }),
+                .map(|per_row| CommitDelay { per_row, hurry: self.hurry.clone() }),
         };
         let work = actix_rt::task::spawn_blocking(move || job.run());
         ctx.spawn(work.into_actor(self).map(|done, writer, ctx| match done {
@@ -313,10 +313,10 @@ impl Handler<Routed<Store>> for Writer {
     }
 }
 
-impl Handler<Routed<KeepReceiver>> for Writer {
+impl Handler<Routed<SaveReceiver>> for Writer {
     type Result = ();
 
-    fn handle(&mut self, keep: Routed<KeepReceiver>, ctx: &mut Self::Context) {
+    fn handle(&mut self, keep: Routed<SaveReceiver>, ctx: &mut Self::Context) {
         self.take(BacklogItem::Receiver(keep), ctx);
     }
 }

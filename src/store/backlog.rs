@@ -11,14 +11,14 @@ use chrono::{DateTime, Utc};
 
 use super::ledger::Work;
 use crate::domain::{AlertEvent, Position};
-use crate::messages::{KeepReceiver, Store};
+use crate::messages::{SaveReceiver, Store};
 use crate::supervisor::Routed;
 
 /// One uncommitted message.
 pub(super) enum BacklogItem {
     Store(Box<Routed<Store>>),
     Delivered(Vec<u64>, DateTime<Utc>),
-    Receiver(Routed<KeepReceiver>),
+    Receiver(Routed<SaveReceiver>),
 }
 
 impl BacklogItem {
@@ -55,7 +55,7 @@ impl BacklogItem {
 
 /// How far committed items reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Reach {
+pub(super) struct CommitReach {
     /// Position of the last record that is committed.
     pub position: Position,
     /// The last alert event among them.
@@ -70,9 +70,9 @@ pub(super) fn alerts<'i>(
 }
 
 /// How far these items reach; `None` without a batch among them.
-pub(super) fn reach(items: &[Arc<BacklogItem>]) -> Option<Reach> {
+pub(super) fn reach(items: &[Arc<BacklogItem>]) -> Option<CommitReach> {
     let position = items.iter().rev().find_map(|item| item.store())?.through;
-    Some(Reach { position, last_event: alerts(items).last().map(|event| event.number) })
+    Some(CommitReach { position, last_event: alerts(items).last().map(|event| event.number) })
 }
 
 /// Clones share the queue.

@@ -19,12 +19,12 @@ pub struct StoreGauges {
     raised: [AtomicU64; Priority::ALL.len()],
     commits: AtomicU64,
     commit_micros: AtomicU64,
-    trouble: Mutex<Option<StoreTrouble>>,
+    trouble: Mutex<Option<CommitFailure>>,
 }
 
 /// Commits fail, and are retried.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoreTrouble {
+pub struct CommitFailure {
     /// Time of the first failure.
     pub since: DateTime<Utc>,
     /// Cause of the last failure.
@@ -73,23 +73,23 @@ impl StoreGauges {
     pub(super) fn fail(&self, why: &str, now: DateTime<Utc>) -> bool {
         let mut trouble = self.lock();
         let since = trouble.as_ref().map(|trouble| trouble.since);
-        *trouble = Some(StoreTrouble { since: since.unwrap_or(now), why: why.to_owned() });
+        *trouble = Some(CommitFailure { since: since.unwrap_or(now), why: why.to_owned() });
         since.is_none()
     }
 
     /// Notes a successful commit. Returns the trouble that ended, if any.
-    pub(super) fn succeed(&self) -> Option<StoreTrouble> {
+    pub(super) fn succeed(&self) -> Option<CommitFailure> {
         self.lock().take()
     }
 
     /// Why commits fail; `None` while they succeed.
     #[must_use]
-    pub fn trouble(&self) -> Option<StoreTrouble> {
+    pub fn trouble(&self) -> Option<CommitFailure> {
         self.lock().clone()
     }
 
     // Updates are atomic, so a poisoned lock is still consistent.
-    fn lock(&self) -> MutexGuard<'_, Option<StoreTrouble>> {
+    fn lock(&self) -> MutexGuard<'_, Option<CommitFailure>> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(gauges.succeed(), None);
         assert!(gauges.fail("locked", at(1)));
         assert!(!gauges.fail("full", at(2)));
-        let trouble = StoreTrouble { since: at(1), why: "full".into() };
+        let trouble = CommitFailure { since: at(1), why: "full".into() };
         assert_eq!(gauges.trouble(), Some(trouble.clone()));
         assert_eq!((gauges.succeed(), gauges.trouble()), (Some(trouble), None));
     }

@@ -22,7 +22,7 @@ pub(super) struct FileId {
 
 /// Result of a check of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum PathCheck {
     There(FileId),
     Missing,
     /// It can't be looked at, for a reason.
@@ -58,17 +58,17 @@ pub(super) struct Opened {
 
 /// Result of a check of all paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Look {
-    pub database: Seen,
-    pub write_ahead_log: Seen,
-    pub journal: Seen,
+pub(super) struct IdentityCheck {
+    pub database: PathCheck,
+    pub write_ahead_log: PathCheck,
+    pub journal: PathCheck,
     pub content: Result<Content, String>,
 }
 
-impl Look {
+impl IdentityCheck {
     /// Result of a check without an answer.
     pub fn unanswered() -> Self {
-        let failed = || Seen::Failed("the file system does not answer".into());
+        let failed = || PathCheck::Failed("the file system does not answer".into());
         Self {
             database: failed(),
             write_ahead_log: failed(),
@@ -80,7 +80,7 @@ impl Look {
 
 /// Consequence of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum IdentityChange {
     /// All files are at their paths: what was committed before the check is in a file that is there.
     Verified,
     /// A fault, or a suspicion.
@@ -109,16 +109,16 @@ impl Identity {
     }
 
     /// Applies a check.
-    pub fn judge(&mut self, opened: &Opened, look: &Look, now: Instant) -> Turn {
+    pub fn judge(&mut self, opened: &Opened, look: &IdentityCheck, now: Instant) -> IdentityChange {
         if self.fault().is_some_and(DatabaseFault::lasts) {
-            return Turn::Unverified;
+            return IdentityChange::Unverified;
         }
         let Some(fault) = self.amiss(opened, look) else {
             self.content = look.content.as_ref().ok().copied().or(self.content);
             self.suspected = None;
             return match self.standing.take() {
-                Some((_, since)) => Turn::Ends(now.saturating_duration_since(since)),
-                None => Turn::Verified,
+                Some((_, since)) => IdentityChange::Ends(now.saturating_duration_since(since)),
+                None => IdentityChange::Verified,
             };
         };
         let since = match self.suspected.take() {
@@ -127,31 +127,31 @@ impl Identity {
         };
         self.suspected = Some((fault.clone(), since));
         if now.saturating_duration_since(since) < patience(&fault) {
-            return Turn::Unverified;
+            return IdentityChange::Unverified;
         }
         match &mut self.standing {
             // The file at the path may change while the fault lasts; its beginning stays.
             Some((standing, _)) => {
                 *standing = fault;
-                Turn::Unverified
+                IdentityChange::Unverified
             }
             None => {
                 self.standing = Some((fault.clone(), since));
-                Turn::Begins(fault)
+                IdentityChange::Begins(fault)
             }
         }
     }
 
-    fn amiss(&self, opened: &Opened, look: &Look) -> Option<DatabaseFault> {
+    fn amiss(&self, opened: &Opened, look: &IdentityCheck) -> Option<DatabaseFault> {
         let is_removed = look.content.as_ref().is_ok_and(|content| content.links == 0);
         match &look.database {
-            Seen::Missing if is_removed => return Some(DatabaseFault::Removed),
-            Seen::Missing => return Some(DatabaseFault::MovedAway),
-            Seen::There(found) if *found != opened.database => {
+            PathCheck::Missing if is_removed => return Some(DatabaseFault::Removed),
+            PathCheck::Missing => return Some(DatabaseFault::MovedAway),
+            PathCheck::There(found) if *found != opened.database => {
                 return Some(DatabaseFault::Replaced);
             }
-            Seen::Failed(why) => return Some(DatabaseFault::Unreachable(why.clone())),
-            Seen::There(_) => {}
+            PathCheck::Failed(why) => return Some(DatabaseFault::Unreachable(why.clone())),
+            PathCheck::There(_) => {}
         }
         let content = match &look.content {
             Ok(content) => *content,
@@ -166,12 +166,12 @@ impl Identity {
 }
 
 /// Fault of something beside the database, if it is watched.
-fn beside(opened: Option<FileId>, seen: &Seen, gone: DatabaseFault) -> Option<DatabaseFault> {
+fn beside(opened: Option<FileId>, seen: &PathCheck, gone: DatabaseFault) -> Option<DatabaseFault> {
     let opened = opened?;
     match seen {
-        Seen::There(found) if *found == opened => None,
-        Seen::There(_) | Seen::Missing => Some(gone),
-        Seen::Failed(why) => Some(DatabaseFault::Unreachable(why.clone())),
+        PathCheck::There(found) if *found == opened => None,
+        PathCheck::There(_) | PathCheck::Missing => Some(gone),
+        PathCheck::Failed(why) => Some(DatabaseFault::Unreachable(why.clone())),
     }
 }
 
@@ -199,47 +199,47 @@ mod tests {
     const DATABASE: FileId = FileId { device: 1, inode: 10 };
     const LOG: FileId = FileId { device: 1, inode: 11 };
     const JOURNAL: FileId = FileId { device: 1, inode: 12 };
-    const OTHER: Seen = Seen::There(FileId { device: 1, inode: 99 });
+    const OTHER: PathCheck = PathCheck::There(FileId { device: 1, inode: 99 });
     const OPENED: Opened =
         Opened { database: DATABASE, write_ahead_log: Some(LOG), journal: Some(JOURNAL) };
     const CONTENT: Content = Content { links: 1, bytes: 8192, changes: 5 };
 
-    fn fine() -> Look {
-        Look {
-            database: Seen::There(DATABASE),
-            write_ahead_log: Seen::There(LOG),
-            journal: Seen::There(JOURNAL),
+    fn fine() -> IdentityCheck {
+        IdentityCheck {
+            database: PathCheck::There(DATABASE),
+            write_ahead_log: PathCheck::There(LOG),
+            journal: PathCheck::There(JOURNAL),
             content: Ok(CONTENT),
         }
     }
 
-    fn failed() -> Seen {
-        Seen::Failed("stale handle".into())
+    fn failed() -> PathCheck {
+        PathCheck::Failed("stale handle".into())
     }
 
     /// What looks a second apart bring, after one that was fine.
-    fn turns(looks: &[Look]) -> Vec<Turn> {
+    fn turns(looks: &[IdentityCheck]) -> Vec<IdentityChange> {
         let (mut identity, begin) = (Identity::default(), Instant::now());
-        assert_eq!(identity.judge(&OPENED, &fine(), begin), Turn::Verified);
+        assert_eq!(identity.judge(&OPENED, &fine(), begin), IdentityChange::Verified);
         let times = (1..).map(|second| begin + Duration::from_secs(second));
         looks.iter().zip(times).map(|(look, at)| identity.judge(&OPENED, look, at)).collect()
     }
 
     #[test]
     fn what_is_amiss_at_the_path_is_seen_at_once_and_over_when_the_file_is_back() {
-        let gone = Look { database: Seen::Missing, ..fine() };
+        let gone = IdentityCheck { database: PathCheck::Missing, ..fine() };
         let content = Ok(Content { links: 0, ..CONTENT });
         for (look, fault) in [
             (gone.clone(), DatabaseFault::MovedAway),
-            (Look { content: content.clone(), ..gone }, DatabaseFault::Removed),
-            (Look { database: OTHER, ..fine() }, DatabaseFault::Replaced),
-            (Look { database: OTHER, content, ..fine() }, DatabaseFault::Replaced),
+            (IdentityCheck { content: content.clone(), ..gone }, DatabaseFault::Removed),
+            (IdentityCheck { database: OTHER, ..fine() }, DatabaseFault::Replaced),
+            (IdentityCheck { database: OTHER, content, ..fine() }, DatabaseFault::Replaced),
         ] {
             let expected = [
-                Turn::Begins(fault),
-                Turn::Unverified,
-                Turn::Ends(Duration::from_secs(2)),
-                Turn::Verified,
+                IdentityChange::Begins(fault),
+                IdentityChange::Unverified,
+                IdentityChange::Ends(Duration::from_secs(2)),
+                IdentityChange::Verified,
             ];
             assert_eq!(turns(&[look.clone(), look, fine(), fine()]), expected);
         }
@@ -248,72 +248,103 @@ mod tests {
     #[test]
     fn what_lies_beside_it_must_be_seen_twice() {
         for (look, fault) in [
-            (Look { write_ahead_log: OTHER, ..fine() }, DatabaseFault::WriteAheadLogGone),
-            (Look { write_ahead_log: Seen::Missing, ..fine() }, DatabaseFault::WriteAheadLogGone),
-            (Look { journal: OTHER, ..fine() }, DatabaseFault::JournalGone),
-            (Look { journal: Seen::Missing, ..fine() }, DatabaseFault::JournalGone),
+            (IdentityCheck { write_ahead_log: OTHER, ..fine() }, DatabaseFault::WriteAheadLogGone),
+            (
+                IdentityCheck { write_ahead_log: PathCheck::Missing, ..fine() },
+                DatabaseFault::WriteAheadLogGone,
+            ),
+            (IdentityCheck { journal: OTHER, ..fine() }, DatabaseFault::JournalGone),
+            (IdentityCheck { journal: PathCheck::Missing, ..fine() }, DatabaseFault::JournalGone),
         ] {
             let seen = turns(&[look.clone(), fine(), look.clone(), look]);
-            let begins = Turn::Begins(fault);
-            assert_eq!(seen, [Turn::Unverified, Turn::Verified, Turn::Unverified, begins]);
+            let begins = IdentityChange::Begins(fault);
+            assert_eq!(
+                seen,
+                [
+                    IdentityChange::Unverified,
+                    IdentityChange::Verified,
+                    IdentityChange::Unverified,
+                    begins
+                ]
+            );
         }
     }
 
     #[test]
     fn an_older_or_a_shorter_content_is_none_of_the_database() {
-        let with =
-            |bytes, changes| Look { content: Ok(Content { bytes, changes, ..CONTENT }), ..fine() };
+        let with = |bytes, changes| IdentityCheck {
+            content: Ok(Content { bytes, changes, ..CONTENT }),
+            ..fine()
+        };
         for (bytes, changes) in [(8192, 4), (9000, 4), (8000, 5), (0, 0)] {
             let over = with(bytes, changes);
             let seen = turns(&[over.clone(), over, fine()]);
-            let begins = Turn::Begins(DatabaseFault::Overwritten);
-            assert_eq!(seen, [Turn::Unverified, begins, Turn::Unverified], "it lasts");
+            let begins = IdentityChange::Begins(DatabaseFault::Overwritten);
+            assert_eq!(
+                seen,
+                [IdentityChange::Unverified, begins, IdentityChange::Unverified],
+                "it lasts"
+            );
         }
         // Growth, a VACUUM of another program, and nothing.
         for (bytes, changes) in [(9000, 5), (9000, 6), (4096, 6), (8192, 5)] {
             let later = with(bytes, changes);
-            assert_eq!(turns(&[later.clone(), later]), [Turn::Verified, Turn::Verified]);
+            assert_eq!(
+                turns(&[later.clone(), later]),
+                [IdentityChange::Verified, IdentityChange::Verified]
+            );
         }
     }
 
     #[test]
     fn a_file_system_may_be_away_for_a_moment_and_nothing_is_verified_meanwhile() {
         for look in [
-            Look { database: failed(), ..fine() },
-            Look { content: Err("stale handle".into()), ..fine() },
-            Look { journal: failed(), ..fine() },
-            Look::unanswered(),
+            IdentityCheck { database: failed(), ..fine() },
+            IdentityCheck { content: Err("stale handle".into()), ..fine() },
+            IdentityCheck { journal: failed(), ..fine() },
+            IdentityCheck::unanswered(),
         ] {
             let mut looks = vec![look.clone(); 10];
-            assert!(turns(&looks).iter().all(|turn| *turn == Turn::Unverified));
+            assert!(turns(&looks).iter().all(|turn| *turn == IdentityChange::Unverified));
             looks.extend([look, fine()]);
             let seen = turns(&looks);
-            let [.., Turn::Begins(DatabaseFault::Unreachable(_)), Turn::Ends(_)] = &seen[..] else {
+            let [
+                ..,
+                IdentityChange::Begins(DatabaseFault::Unreachable(_)),
+                IdentityChange::Ends(_),
+            ] = &seen[..]
+            else {
                 panic!("{seen:?}");
             };
         }
         // One that comes and goes is none.
-        let away = Look { database: failed(), ..fine() };
+        let away = IdentityCheck { database: failed(), ..fine() };
         let flickers: Vec<_> =
             (0..30).map(|n| if n % 8 == 7 { fine() } else { away.clone() }).collect();
-        assert!(!turns(&flickers).iter().any(|turn| matches!(turn, Turn::Begins(_))));
+        assert!(!turns(&flickers).iter().any(|turn| matches!(turn, IdentityChange::Begins(_))));
     }
 
     #[test]
     fn a_fault_that_becomes_another_has_one_beginning_and_one_end() {
-        let moved = Look { database: Seen::Missing, ..fine() };
-        let replaced = Look { database: OTHER, ..fine() };
+        let moved = IdentityCheck { database: PathCheck::Missing, ..fine() };
+        let replaced = IdentityCheck { database: OTHER, ..fine() };
         let seen = turns(&[moved, replaced, fine()]);
-        let (begins, ends) =
-            (Turn::Begins(DatabaseFault::MovedAway), Turn::Ends(Duration::from_secs(2)));
-        assert_eq!(seen, [begins, Turn::Unverified, ends]);
+        let (begins, ends) = (
+            IdentityChange::Begins(DatabaseFault::MovedAway),
+            IdentityChange::Ends(Duration::from_secs(2)),
+        );
+        assert_eq!(seen, [begins, IdentityChange::Unverified, ends]);
     }
 
     #[test]
     fn what_is_not_watched_is_not_missed() {
         let opened = Opened { write_ahead_log: None, journal: None, ..OPENED };
-        let look = Look { write_ahead_log: Seen::Missing, journal: Seen::Missing, ..fine() };
+        let look = IdentityCheck {
+            write_ahead_log: PathCheck::Missing,
+            journal: PathCheck::Missing,
+            ..fine()
+        };
         let mut identity = Identity::default();
-        assert_eq!(identity.judge(&opened, &look, Instant::now()), Turn::Verified);
+        assert_eq!(identity.judge(&opened, &look, Instant::now()), IdentityChange::Verified);
     }
 }

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 
 use crate::config::{Durability, RetentionConfig, StorageConfig};
 use crate::domain::{AlertEvent, Fingerprint, ListeningClocks, Position, Quantity, Reading};
-use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, ResumePoint, Store};
+use crate::messages::{LoadAlerts, ResumePoint, SaveReceiver, SavedReceiver, Store};
 
 /// Storage settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +119,7 @@ pub trait Ledger: Send {
     ///
     /// # Errors
     /// If it can't be read.
-    fn receiver(&self, name: &str) -> Result<KeptByReceiver, LedgerError>;
+    fn receiver(&self, name: &str) -> Result<SavedReceiver, LedgerError>;
 
     /// Deletes the state of all receivers but these: one that returns later is new.
     ///
@@ -188,7 +188,7 @@ pub enum Work<'a> {
         numbers: &'a [u64],
         at: DateTime<Utc>,
     },
-    Receiver(&'a KeepReceiver),
+    Receiver(&'a SaveReceiver),
 }
 
 impl Work<'_> {

@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 pub use actor::Writer;
 pub use backup::{CopyError, backup};
-pub use gauges::{StoreCounts, StoreGauges, StoreTrouble};
+pub use gauges::{CommitFailure, StoreCounts, StoreGauges};
 pub use growth::{Growth, GrowthFigures};
 pub use history::{
     AlarmReport, AlertFilter, BucketColumns, BucketQuery, BucketSource, BucketValues, QueryError,
@@ -43,9 +43,9 @@ use ledger::Backend;
 pub use ledger::{LedgerError, LedgerReader, Progress, Settings};
 pub use legacy::LegacyError;
 pub use restore::{Finished, Restored, finish_restore, restore};
+pub use sqlite::broker_state::BrokerStateTable;
 #[cfg(test)]
 pub(crate) use sqlite::fixtures;
-pub use sqlite::kept::Kept;
 pub use sqlite::query::History;
 pub use watch::Watch;
 

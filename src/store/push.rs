@@ -40,7 +40,7 @@ pub struct Push {
     in_flight: BTreeMap<u64, Arc<AlertEvent>>,
     /// Events in flight that may not have reached the gateway.
     resend: BTreeSet<u64>,
-    set_aside: BTreeMap<Quantity, SetAside>,
+    set_aside: BTreeMap<Quantity, SetAsideTopic>,
     /// Delivered events that the ledger may still return as pending.
     unmarked: BTreeSet<u64>,
     /// Deliveries committed during a read, whose result may be older.
@@ -57,7 +57,7 @@ pub struct Push {
 
 /// A topic that the broker refuses.
 #[derive(Debug)]
-struct SetAside {
+struct SetAsideTopic {
     /// Oldest undelivered event of the topic. In flight during a retry.
     first: Arc<AlertEvent>,
     retry_at: Instant,
@@ -187,7 +187,7 @@ impl Push {
             .extract_if(.., |number, event| event.quantity == topic && resend.remove(number));
         let all = queued.chain(unsent).map(|(_, event)| event).chain(before).chain([refused]);
         if let Some(first) = all.min_by_key(|event| event.number) {
-            self.set_aside.insert(topic, SetAside { first, retry_at });
+            self.set_aside.insert(topic, SetAsideTopic { first, retry_at });
         }
     }
 
@@ -322,7 +322,7 @@ impl Push {
 
     /// The first event of a topic that is to be tried again.
     fn due_trial(&self, now: Instant) -> Option<Arc<AlertEvent>> {
-        let is_tried = |topic: &&SetAside| self.in_flight.contains_key(&topic.first.number);
+        let is_tried = |topic: &&SetAsideTopic| self.in_flight.contains_key(&topic.first.number);
         let topics = self.set_aside.values();
         if topics.clone().filter(is_tried).count() >= MOST_TRIALS {
             return None;
@@ -333,7 +333,7 @@ impl Push {
 
     /// Next time at which [`Push::take`] may return more without any event.
     pub fn next_retry(&self) -> Option<Instant> {
-        let is_tried = |topic: &&SetAside| self.in_flight.contains_key(&topic.first.number);
+        let is_tried = |topic: &&SetAsideTopic| self.in_flight.contains_key(&topic.first.number);
         let waiting = self.set_aside.values().filter(|topic| !is_tried(topic));
         waiting.map(|topic| topic.retry_at).chain(self.paused_until).min()
     }

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
-use super::identity::{FileId, Identity, Look, Opened, Seen, Turn};
+use super::identity::{FileId, Identity, IdentityChange, IdentityCheck, Opened, PathCheck};
 use super::ledger::LedgerError;
 use super::{lock, sqlite};
 use crate::domain::DatabaseFault;
@@ -128,26 +128,31 @@ impl Watch {
     }
 
     /// Looks at all paths. Blocks; `None` before the database was opened.
-    pub(super) fn look(&self) -> Option<Look> {
+    pub(super) fn look(&self) -> Option<IdentityCheck> {
         let (open, journal) = {
             let state = self.lock();
             (state.open.clone()?, state.journal.clone())
         };
-        Some(Look {
+        Some(IdentityCheck {
             database: seen(&self.path),
             write_ahead_log: seen(&open.write_ahead_log.0),
-            journal: journal.map_or(Seen::Missing, |(folder, _)| seen(&folder)),
+            journal: journal.map_or(PathCheck::Missing, |(folder, _)| seen(&folder)),
             content: sqlite::header::content(&open.file).map_err(|error| error.to_string()),
         })
     }
 
     /// Applies a check, and logs the beginning or end of a fault. Returns the consequence.
-    pub(super) fn judge(&self, look: &Look, at: Instant, now: DateTime<Utc>) -> Turn {
+    pub(super) fn judge(
+        &self,
+        look: &IdentityCheck,
+        at: Instant,
+        now: DateTime<Utc>,
+    ) -> IdentityChange {
         let mut state = self.lock();
-        let Some(opened) = state.opened() else { return Turn::Unverified };
+        let Some(opened) = state.opened() else { return IdentityChange::Unverified };
         let turn = state.identity.judge(&opened, look, at);
         match &turn {
-            Turn::Begins(fault) => {
+            IdentityChange::Begins(fault) => {
                 state.since = Some(now);
                 log::error!(
                     target: "vigie::storage",
@@ -157,7 +162,7 @@ impl Watch {
                     advice(fault),
                 );
             }
-            Turn::Ends(after) => {
+            IdentityChange::Ends(after) => {
                 state.since = None;
                 log::info!(
                     target: "vigie::storage",
@@ -166,7 +171,7 @@ impl Watch {
                     self.path.display(),
                 );
             }
-            Turn::Verified | Turn::Unverified => {}
+            IdentityChange::Verified | IdentityChange::Unverified => {}
         }
         turn
     }
@@ -174,7 +179,7 @@ impl Watch {
     /// Final check after the last commit: what is unverified stays in the log for the next start. Blocks.
     pub fn look_at_last(&self, cursors: &Cursors) {
         let Some(look) = self.look() else { return };
-        if self.judge(&look, Instant::now(), Utc::now()) == Turn::Verified {
+        if self.judge(&look, Instant::now(), Utc::now()) == IdentityChange::Verified {
             cursors.verified.advance(cursors.evaluation.position());
         }
     }
@@ -200,13 +205,13 @@ fn id(file: &Metadata) -> FileId {
     FileId { device: file.dev(), inode: file.ino() }
 }
 
-fn seen(path: &Path) -> Seen {
+fn seen(path: &Path) -> PathCheck {
     match path.metadata() {
-        Ok(file) => Seen::There(id(&file)),
+        Ok(file) => PathCheck::There(id(&file)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            Seen::Missing
+            PathCheck::Missing
         }
-        Err(error) => Seen::Failed(error.to_string()),
+        Err(error) => PathCheck::Failed(error.to_string()),
     }
 }
 
@@ -275,7 +280,7 @@ mod tests {
             Self { _folder: folder, database, watch }
         }
 
-        fn judge(&self) -> Turn {
+        fn judge(&self) -> IdentityChange {
             self.watch.judge(&self.watch.look().unwrap(), Instant::now(), Utc::now())
         }
     }
@@ -283,15 +288,15 @@ mod tests {
     #[test]
     fn a_file_that_is_moved_away_and_back_is_the_same() {
         let files = Files::new();
-        assert_eq!((files.judge(), files.watch.fault()), (Turn::Verified, None));
+        assert_eq!((files.judge(), files.watch.fault()), (IdentityChange::Verified, None));
         let away = files.database.with_extension("away");
         fs::rename(&files.database, &away).unwrap();
-        assert_eq!(files.judge(), Turn::Begins(DatabaseFault::MovedAway));
+        assert_eq!(files.judge(), IdentityChange::Begins(DatabaseFault::MovedAway));
         let (fault, _since) = files.watch.fault().unwrap();
         assert_eq!(fault, DatabaseFault::MovedAway);
         assert!(files.watch.opened().is_err());
         fs::rename(&away, &files.database).unwrap();
-        assert!(matches!(files.judge(), Turn::Ends(_)));
+        assert!(matches!(files.judge(), IdentityChange::Ends(_)));
         assert_eq!(files.watch.fault(), None);
         files.watch.opened().unwrap();
     }
@@ -300,7 +305,7 @@ mod tests {
     fn a_removed_file_and_another_in_its_place_are_told_apart() {
         let files = Files::new();
         fs::remove_file(&files.database).unwrap();
-        assert_eq!(files.judge(), Turn::Begins(DatabaseFault::Removed));
+        assert_eq!(files.judge(), IdentityChange::Begins(DatabaseFault::Removed));
         fs::write(&files.database, PAGE).unwrap();
         files.judge();
         let (fault, _since) = files.watch.fault().unwrap();
@@ -312,8 +317,8 @@ mod tests {
     fn a_closed_database_has_no_write_ahead_log() {
         let files = Files::new();
         fs::remove_file(sqlite::write_ahead_log(&files.database)).unwrap();
-        assert_eq!(files.judge(), Turn::Unverified);
+        assert_eq!(files.judge(), IdentityChange::Unverified);
         files.watch.closed();
-        assert_eq!(files.judge(), Turn::Verified);
+        assert_eq!(files.judge(), IdentityChange::Verified);
     }
 }

@@ -16,7 +16,7 @@ use actix_web::web;
 use openssl::sha::sha256;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::guard::Visitor;
+use super::guard::Principal;
 use super::metrics::WebCounts;
 use super::password::is_password;
 use super::session::{Identity, SessionKey, Sessions};
@@ -126,7 +126,7 @@ impl Access {
 
     /// Whether a visitor who was admitted before still would be: a session that lasts, or a door that is open. For
     /// what outlives its request; counts as a use.
-    pub(super) fn holds(&self, visitor: &Visitor) -> bool {
+    pub(super) fn holds(&self, visitor: &Principal) -> bool {
         match (&visitor.session, visitor.is_owner) {
             (Some(key), _) => self.find(key).is_some(),
             (None, true) => true,

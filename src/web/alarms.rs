@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::CLI_AGENT;
 use super::answers::{blocking, error, whole_body};
 use super::guard::Door;
-use super::input::{self, AlarmsAsked, AlarmsQuery, AlertsQuery, Verb};
+use super::input::{self, AlarmsQuery, AlarmsRequest, AlertsQuery, ChangeKind};
 use super::routes::{self, ANSWER_PATIENCE, Shared};
 use crate::domain::{AlarmName, AlarmView, Refused, SensorId, Via};
 use crate::messages::Operate;
@@ -53,7 +53,7 @@ pub(super) async fn alarm(id: web::Path<String>, api: Shared) -> HttpResponse {
         Ok(name) => name,
         Err(why) => return error(StatusCode::UNPROCESSABLE_ENTITY, format!("{why}")),
     };
-    let asked = AlarmsAsked { after: None, named: Some(name.clone()), at_most: 1 };
+    let asked = AlarmsRequest { after: None, named: Some(name.clone()), at_most: 1 };
     let found = match read_alarms(&api, asked).await {
         Ok(found) => found,
         Err(unavailable) => return unavailable,
@@ -67,7 +67,7 @@ pub(super) async fn alarm(id: web::Path<String>, api: Shared) -> HttpResponse {
     }
 }
 
-async fn read_alarms(api: &Shared, asked: AlarmsAsked) -> Result<Vec<AlarmView>, HttpResponse> {
+async fn read_alarms(api: &Shared, asked: AlarmsRequest) -> Result<Vec<AlarmView>, HttpResponse> {
     let read = api.settings.alarms.clone();
     blocking(move || read(&asked)).await
 }
@@ -97,7 +97,7 @@ pub(super) async fn alerts(request: HttpRequest, api: Shared) -> HttpResponse {
 }
 
 pub(super) async fn change(
-    verb: Verb,
+    verb: ChangeKind,
     request: HttpRequest,
     id: web::Path<String>,
     payload: web::Payload,
@@ -114,11 +114,11 @@ pub(super) async fn forget(
     api: Shared,
 ) -> HttpResponse {
     let sensor = SensorId::new(&id).map(AlarmName::AllOf).map_err(|error| error.to_string());
-    act(Verb::Forget, sensor, &request, payload, &api).await
+    act(ChangeKind::Forget, sensor, &request, payload, &api).await
 }
 
 async fn act(
-    verb: Verb,
+    verb: ChangeKind,
     alarm: Result<AlarmName, String>,
     request: &HttpRequest,
     payload: web::Payload,

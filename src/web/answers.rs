@@ -8,7 +8,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use super::guard::Denied;
+use super::guard::Denial;
 use super::routes::REQUEST_PATIENCE;
 
 /// The media type of a problem document.
@@ -36,7 +36,7 @@ pub(super) fn error(status: StatusCode, detail: impl AsRef<str>) -> HttpResponse
         .body(serde_json::to_string(&problem).unwrap_or_default())
 }
 
-pub(super) fn refusal(denied: Denied) -> HttpResponse {
+pub(super) fn refusal(denied: Denial) -> HttpResponse {
     let status = StatusCode::from_u16(denied.status()).unwrap_or(StatusCode::FORBIDDEN);
     let mut refused = error(status, denied.to_string());
     if status == StatusCode::UNAUTHORIZED {

@@ -26,7 +26,7 @@ pub(super) enum Door {
 
 /// Rights that a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Need {
+pub(super) enum RequiredRights {
     /// None: the page, which shows the login, and the login itself.
     Nothing,
     /// To read.
@@ -38,7 +38,7 @@ pub(super) enum Need {
 /// Paths that change nothing although they are posted to.
 const READ_BY_POST: [&str; 1] = ["/api/v1/rules/try"];
 
-impl Need {
+impl RequiredRights {
     /// Rights that a request needs, by its path and whether its method is a safe one.
     pub fn of(path: &str, is_safe: bool) -> Self {
         match path {
@@ -52,8 +52,8 @@ impl Need {
 
 /// What counts of a request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asking<'a> {
-    pub need: Need,
+pub(super) struct RequestFacts<'a> {
+    pub need: RequiredRights,
     /// Its `Host` headers.
     pub hosts: &'a [&'a str],
     pub authorization: Option<&'a str>,
@@ -73,7 +73,7 @@ pub(super) struct Asking<'a> {
 
 /// Who sent an admitted request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Visitor {
+pub(super) struct Principal {
     /// Name of the logged-in user; `None` for who needed no login.
     pub user: Option<Arc<str>>,
     pub role: Role,
@@ -85,7 +85,7 @@ pub(super) struct Visitor {
     pub session: Option<SessionKey>,
 }
 
-impl Visitor {
+impl Principal {
     /// Whoever has what stands for the daemon's own user: its socket, or the token.
     const fn owner(is_open: bool) -> Self {
         Self { user: None, role: Role::Operator, is_open, is_owner: true, session: None }
@@ -109,7 +109,7 @@ impl Visitor {
 
 /// Why a request is not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Denied {
+pub(super) enum Denial {
     #[error(
         "log in first (POST /api/v1/session), or send the header `Authorization: Bearer TOKEN` with the right token"
     )]
@@ -130,7 +130,7 @@ pub(super) enum Denied {
     NotOwner,
 }
 
-impl Denied {
+impl Denial {
     pub const fn status(self) -> u16 {
         match self {
             Self::NotKnown => 401,
@@ -144,49 +144,53 @@ impl Denied {
 pub(super) fn admit(
     door: &Door,
     is_open: bool,
-    asking: Asking<'_>,
-) -> Result<Option<Visitor>, Denied> {
+    asking: RequestFacts<'_>,
+) -> Result<Option<Principal>, Denial> {
     let visitor = visitor(door, is_open, asking)?;
     if asking.is_upgrade && !asking.origin.is_none_or(|origin| is_same_host(origin, asking.hosts)) {
-        return Err(Denied::ForeignOrigin);
+        return Err(Denial::ForeignOrigin);
     }
     let is_by_cookie = visitor.as_ref().is_none_or(|visitor| visitor.session.is_some());
     if asking.is_change && is_by_cookie && !is_own_page(asking) {
-        return Err(Denied::ForeignOrigin);
+        return Err(Denial::ForeignOrigin);
     }
     match (&visitor, asking.need) {
-        (_, Need::Nothing) => {}
-        (None, _) => return Err(Denied::NotKnown),
-        (Some(visitor), Need::Act) if visitor.role < Role::Operator => {
-            return Err(Denied::OnlyViewer);
+        (_, RequiredRights::Nothing) => {}
+        (None, _) => return Err(Denial::NotKnown),
+        (Some(visitor), RequiredRights::Act) if visitor.role < Role::Operator => {
+            return Err(Denial::OnlyViewer);
         }
-        (Some(_), Need::Read | Need::Act) => {}
+        (Some(_), RequiredRights::Read | RequiredRights::Act) => {}
     }
     if asking.is_post && !asking.content_type.is_some_and(is_json) {
-        return Err(Denied::NoJson);
+        return Err(Denial::NoJson);
     }
     Ok(visitor)
 }
 
-fn visitor(door: &Door, is_open: bool, asking: Asking<'_>) -> Result<Option<Visitor>, Denied> {
-    let Door::Tcp { token } = door else { return Ok(Some(Visitor::owner(true))) };
+fn visitor(
+    door: &Door,
+    is_open: bool,
+    asking: RequestFacts<'_>,
+) -> Result<Option<Principal>, Denial> {
+    let Door::Tcp { token } = door else { return Ok(Some(Principal::owner(true))) };
     if is_open {
-        let [host] = asking.hosts else { return Err(Denied::StrangeHost) };
-        let visitor = is_loopback(host).then(Visitor::anybody);
-        return visitor.map(Some).ok_or(Denied::StrangeHost);
+        let [host] = asking.hosts else { return Err(Denial::StrangeHost) };
+        let visitor = is_loopback(host).then(Principal::anybody);
+        return visitor.map(Some).ok_or(Denial::StrangeHost);
     }
     let given = asking.authorization.and_then(bearer);
     if let (Some(given), Some(token)) = (given, token)
         && is_same_secret(given, token.reveal())
     {
-        return Ok(Some(Visitor::owner(false)));
+        return Ok(Some(Principal::owner(false)));
     }
-    Ok(asking.session.map(Visitor::user))
+    Ok(asking.session.map(Principal::user))
 }
 
 /// A browser says by itself where the page is from that makes it ask; what is no browser says nothing, and has no
 /// cookie that is not its own.
-fn is_own_page(asking: Asking<'_>) -> bool {
+fn is_own_page(asking: RequestFacts<'_>) -> bool {
     match (asking.fetch_site, asking.origin) {
         (Some(site), _) => site == "same-origin",
         (None, Some(origin)) => is_same_host(origin, asking.hosts),
@@ -195,11 +199,11 @@ fn is_own_page(asking: Asking<'_>) -> bool {
 }
 
 /// What concerns the daemon itself is not for everybody who can log in on this machine.
-pub(super) fn admit_owner(visitor: Option<&Visitor>) -> Result<(), Denied> {
+pub(super) fn admit_owner(visitor: Option<&Principal>) -> Result<(), Denial> {
     match visitor {
         Some(visitor) if visitor.is_owner => Ok(()),
-        Some(visitor) if visitor.role < Role::Operator => Err(Denied::OnlyViewer),
-        Some(_) | None => Err(Denied::NotOwner),
+        Some(visitor) if visitor.role < Role::Operator => Err(Denial::OnlyViewer),
+        Some(_) | None => Err(Denial::NotOwner),
     }
 }
 

@@ -28,7 +28,7 @@ const MOST_REJECTED: u64 = 1000;
 
 /// Which history is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReadingsAsked {
+pub struct ReadingsRequest {
     /// Sensor.
     pub sensor_id: SensorId,
     /// Quantity.
@@ -53,7 +53,7 @@ struct ReadingsQuery {
 }
 
 impl ReadingsQuery {
-    fn understood(self) -> Result<ReadingsAsked, String> {
+    fn understood(self) -> Result<ReadingsRequest, String> {
         let sensor_id =
             SensorId::new(&self.sensor).map_err(|error| format!("`sensor`: {error}"))?;
         let quantity = match self.quantity {
@@ -69,7 +69,7 @@ impl ReadingsQuery {
             let (least, most) = (PX.start(), PX.end());
             return Err(format!("`px` is {px}: it is the width of the chart, {least} to {most}"));
         }
-        Ok(ReadingsAsked { sensor_id, quantity, from, until, px })
+        Ok(ReadingsRequest { sensor_id, quantity, from, until, px })
     }
 }
 
@@ -159,7 +159,7 @@ pub(super) async fn rejected(request: HttpRequest, api: Shared) -> HttpResponse 
 mod tests {
     use super::*;
 
-    fn asked(query: &str) -> Result<ReadingsAsked, String> {
+    fn asked(query: &str) -> Result<ReadingsRequest, String> {
         let query = web::Query::<ReadingsQuery>::from_query(query);
         query.map_err(|error| error.to_string())?.into_inner().understood()
     }

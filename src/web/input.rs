@@ -21,7 +21,7 @@ const MOST_ALARMS: usize = 10_000;
 
 /// What the last level of a change's path asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verb {
+pub(super) enum ChangeKind {
     Ack,
     Shelve,
     Unshelve,
@@ -44,7 +44,7 @@ struct Body {
 /// # Errors
 /// Says what is wrong with the body, or with what it asks for.
 pub(super) fn action(
-    verb: Verb,
+    verb: ChangeKind,
     alarm: AlarmName,
     user: Option<&str>,
     body: &[u8],
@@ -56,20 +56,20 @@ pub(super) fn action(
     // Nobody who is logged in acts in another's name.
     let by = user.or(body.by.as_deref()).ok_or("`by` is missing: say who you are")?;
     let operator = Operator::new(by, body.why.as_deref()).map_err(|error| error.to_string())?;
-    if verb != Verb::Shelve && (body.r#for.is_some() || body.one_shot.is_some()) {
+    if verb != ChangeKind::Shelve && (body.r#for.is_some() || body.one_shot.is_some()) {
         return Err("`for` and `one_shot` belong to `shelve`".into());
     }
     let what = match verb {
-        Verb::Ack => Action::Acknowledge,
-        Verb::Shelve => Action::Shelve {
+        ChangeKind::Ack => Action::Acknowledge,
+        ChangeKind::Shelve => Action::Shelve {
             lasting: lasting(body.r#for.as_deref())?,
             is_one_shot: body.one_shot.unwrap_or_default(),
         },
-        Verb::Unshelve => Action::Unshelve,
-        Verb::OutOfService => Action::TakeOutOfService,
-        Verb::ReturnToService => Action::ReturnToService,
-        Verb::Reset => Action::Reset,
-        Verb::Forget => Action::Forget,
+        ChangeKind::Unshelve => Action::Unshelve,
+        ChangeKind::OutOfService => Action::TakeOutOfService,
+        ChangeKind::ReturnToService => Action::ReturnToService,
+        ChangeKind::Reset => Action::Reset,
+        ChangeKind::Forget => Action::Forget,
     };
     let action = OperatorAction { what, alarm, operator, at, via };
     action.checked().map_err(|error| error.to_string())
@@ -82,7 +82,7 @@ fn lasting(text: Option<&str>) -> Result<Duration, String> {
 
 /// Which alarms are asked for, of those that are not at rest, by sensor and rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AlarmsAsked {
+pub struct AlarmsRequest {
     /// Those after this one; `None` for all.
     pub after: Option<AlarmKey>,
     /// The one of this name; `None` for all.
@@ -91,7 +91,7 @@ pub struct AlarmsAsked {
     pub at_most: usize,
 }
 
-impl AlarmsAsked {
+impl AlarmsRequest {
     /// Whether an alarm is among them, as far as its name goes.
     #[must_use]
     pub fn includes(&self, alarm: &AlarmView) -> bool {
@@ -117,7 +117,7 @@ pub(super) struct AlarmsQuery {
 impl AlarmsQuery {
     /// # Errors
     /// Says what is wrong with it.
-    pub fn understood(self) -> Result<AlarmsAsked, String> {
+    pub fn understood(self) -> Result<AlarmsRequest, String> {
         let at_most = self.limit.unwrap_or(ALARMS_TOLD);
         if !(1..=MOST_ALARMS).contains(&at_most) {
             return Err(format!(
@@ -129,13 +129,13 @@ impl AlarmsQuery {
             Some(Ok(AlarmName::Of { rule, sensor_id })) => Some(AlarmKey { rule, sensor_id }),
             Some(_) => return Err("`after` is no `next` of a page".to_owned()),
         };
-        Ok(AlarmsAsked { after, named: None, at_most })
+        Ok(AlarmsRequest { after, named: None, at_most })
     }
 }
 
 /// Which alert events are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AlertsAsked {
+pub struct AlertsRequest {
     /// Earliest time; `None` for all.
     pub since: Option<DateTime<Utc>>,
     /// Latest time, excluded; `None` for all.
@@ -165,7 +165,7 @@ pub(super) struct AlertsQuery {
 impl AlertsQuery {
     /// # Errors
     /// Says what is wrong with it.
-    pub fn understood(self, now: DateTime<Utc>) -> Result<AlertsAsked, String> {
+    pub fn understood(self, now: DateTime<Utc>) -> Result<AlertsRequest, String> {
         let newest = self.limit.unwrap_or(ALERTS_TOLD);
         if newest > MOST_ALERTS {
             return Err(format!(
@@ -178,7 +178,7 @@ impl AlertsQuery {
         };
         let (since, until) = (moment(self.since, "since")?, moment(self.until, "until")?);
         let state = self.state.map(|text| text.parse()).transpose()?;
-        Ok(AlertsAsked { since, until, before: self.before, sensor: self.sensor, state, newest })
+        Ok(AlertsRequest { since, until, before: self.before, sensor: self.sensor, state, newest })
     }
 }
 
@@ -195,7 +195,7 @@ pub(super) fn moment(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, St
 mod tests {
     use super::*;
 
-    fn asked(verb: Verb, body: &str) -> Result<Action, String> {
+    fn asked(verb: ChangeKind, body: &str) -> Result<Action, String> {
         let alarm = "warm/T".parse().unwrap();
         let at = DateTime::UNIX_EPOCH;
         action(verb, alarm, None, body.as_bytes(), at, Via::Api).map(|action| action.what)
@@ -205,7 +205,7 @@ mod tests {
     fn a_user_acts_in_his_own_name() {
         for body in ["{}", "{\"by\":\"mallory\"}"] {
             let (alarm, at) = ("warm/T".parse().unwrap(), DateTime::UNIX_EPOCH);
-            let asked = action(Verb::Ack, alarm, Some("anne"), body.as_bytes(), at, Via::Api);
+            let asked = action(ChangeKind::Ack, alarm, Some("anne"), body.as_bytes(), at, Via::Api);
             assert_eq!(&*asked.unwrap().operator.by, "anne", "{body}");
         }
     }
@@ -216,16 +216,16 @@ mod tests {
             Ok(Action::Shelve { lasting: Duration::from_secs(seconds), is_one_shot })
         };
         let why = "\"by\":\"anne\",\"why\":\"door\"";
-        assert_eq!(asked(Verb::Shelve, &format!("{{{why}}}")), shelf(8 * 3600, false));
+        assert_eq!(asked(ChangeKind::Shelve, &format!("{{{why}}}")), shelf(8 * 3600, false));
         let body = format!("{{{why},\"for\":\"24h\",\"one_shot\":true}}");
-        assert_eq!(asked(Verb::Shelve, &body), shelf(24 * 3600, true));
+        assert_eq!(asked(ChangeKind::Shelve, &body), shelf(24 * 3600, true));
         for (body, what) in [
             (format!("{{{why},\"for\":\"25h\"}}"), "at most 24h"),
             (format!("{{{why},\"for\":\"0s\"}}"), "at most 24h"),
             (format!("{{{why},\"for\":\"2\"}}"), "`for`: `2` has no unit"),
             ("{\"by\":\"anne\"}".to_owned(), "a reason is required"),
         ] {
-            let said = asked(Verb::Shelve, &body).unwrap_err();
+            let said = asked(ChangeKind::Shelve, &body).unwrap_err();
             assert!(said.contains(what), "{body}: {said}");
         }
     }
@@ -240,11 +240,13 @@ mod tests {
             ("{\"by\":\"a\",\"wy\":\"b\"}", "unknown field `wy`"),
             ("{\"by\":\"a\",\"for\":\"1h\"}", "belong to `shelve`"),
         ] {
-            let said = asked(Verb::Ack, body).unwrap_err();
+            let said = asked(ChangeKind::Ack, body).unwrap_err();
             assert!(said.contains(what), "{body}: {said}");
         }
-        assert_eq!(asked(Verb::Ack, "{\"by\":\"anne\"}"), Ok(Action::Acknowledge));
-        assert!(asked(Verb::OutOfService, "{\"by\":\"anne\"}").unwrap_err().contains("reason"));
+        assert_eq!(asked(ChangeKind::Ack, "{\"by\":\"anne\"}"), Ok(Action::Acknowledge));
+        assert!(
+            asked(ChangeKind::OutOfService, "{\"by\":\"anne\"}").unwrap_err().contains("reason")
+        );
     }
 
     #[test]

@@ -50,7 +50,7 @@ struct Query {
     to: String,
 }
 
-struct Asked {
+struct MaintenanceRequest {
     sensor: SensorId,
     location: Location,
     from: DateTime<Utc>,
@@ -58,14 +58,14 @@ struct Asked {
 }
 
 impl Query {
-    fn understood(self) -> Result<Asked, String> {
+    fn understood(self) -> Result<MaintenanceRequest, String> {
         let sensor = SensorId::new(&self.sensor).map_err(|error| format!("`sensor`: {error}"))?;
         let location = Location::new(self.location.as_deref().unwrap_or_default());
         let (from, to) = (moment("from", &self.from)?, moment("to", &self.to)?);
         if to <= from {
             return Err("`to` is not after `from`".into());
         }
-        Ok(Asked { sensor, location, from, to })
+        Ok(MaintenanceRequest { sensor, location, from, to })
     }
 }
 
@@ -80,7 +80,7 @@ struct Window {
 }
 
 /// Windows of one sensor that overlap a span, by table of the configuration, then by time.
-fn windows(all: &[Maintenance], asked: &Asked) -> Vec<Window> {
+fn windows(all: &[Maintenance], asked: &MaintenanceRequest) -> Vec<Window> {
     let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
     all.iter()
         .filter(|work| work.concerns(&asked.sensor, &asked.location))

@@ -44,13 +44,13 @@ use std::sync::{Arc, OnceLock};
 pub use access::Access;
 pub use actor::Web;
 pub use client::{AskError, devices, operate, reload, status};
-pub use history::ReadingsAsked;
-pub use input::{AlarmsAsked, AlertsAsked};
+pub use history::ReadingsRequest;
+pub use input::{AlarmsRequest, AlertsRequest};
 pub use live::LiveSource;
 pub use maintenance::PlannedMaintenance;
 pub use password::hash_password;
 pub use tls::Certificate;
-pub use trial::{RuleAsked, RuleTried};
+pub use trial::{RuleTrialRequest, RuleTrialResult};
 
 use crate::alarms::report::Period;
 use crate::config::{SecretSource, ServerTls, TimeStyle};
@@ -76,12 +76,12 @@ pub type ReadSystem = dyn Fn() -> figures::SystemReport + Send + Sync;
 pub type ReadBroker = dyn Fn() -> figures::BrokerReport + Send + Sync;
 
 /// Reads all alarms that are not at rest; blocks its thread.
-pub type ReadAlarms = dyn Fn(&AlarmsAsked) -> Result<Vec<AlarmView>, String> + Send + Sync;
+pub type ReadAlarms = dyn Fn(&AlarmsRequest) -> Result<Vec<AlarmView>, String> + Send + Sync;
 
 /// Reads the alert events asked for, in the order of their numbers, each with its number and as JSON; blocks its
 /// thread.
 pub type ReadAlerts =
-    dyn Fn(&AlertsAsked) -> Result<Vec<(u64, serde_json::Value)>, String> + Send + Sync;
+    dyn Fn(&AlertsRequest) -> Result<Vec<(u64, serde_json::Value)>, String> + Send + Sync;
 
 /// Reads the figures of `/metrics` that the report of the pages lacks; waits for nobody.
 pub type ReadMetrics = dyn Fn() -> metrics::ScrapeFigures + Send + Sync;
@@ -89,7 +89,7 @@ pub type ReadMetrics = dyn Fn() -> metrics::ScrapeFigures + Send + Sync;
 /// Reads the buckets of a series for a chart, as JSON, or `None` for one that has never been stored; blocks its
 /// thread.
 pub type ReadReadings =
-    dyn Fn(&ReadingsAsked) -> Result<Option<serde_json::Value>, String> + Send + Sync;
+    dyn Fn(&ReadingsRequest) -> Result<Option<serde_json::Value>, String> + Send + Sync;
 
 /// Reads the last hour of the series with these indexes of the live feed, as JSON; blocks its thread.
 pub type ReadSparklines = dyn Fn(&[u32]) -> Result<serde_json::Value, String> + Send + Sync;
@@ -101,7 +101,7 @@ pub type ReadRejected = dyn Fn(u64) -> Result<serde_json::Value, String> + Send 
 pub type ReadAlarmReport = dyn Fn(Period) -> Result<serde_json::Value, String> + Send + Sync;
 
 /// Tries a rule on stored readings; blocks its thread, for a bounded time.
-pub type TryRule = dyn Fn(&RuleAsked) -> Result<RuleTried, String> + Send + Sync;
+pub type TryRule = dyn Fn(&RuleTrialRequest) -> Result<RuleTrialResult, String> + Send + Sync;
 
 /// Says what has been heard; waits for nobody.
 pub type ReadDevices = dyn Fn() -> DevicesReport + Send + Sync;

@@ -16,8 +16,8 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, Route, web};
 use tokio::sync::Semaphore;
 
 use super::answers::{error, refusal};
-use super::guard::{self, Asking, Denied, Door, Need, Visitor};
-use super::input::Verb;
+use super::guard::{self, Denial, Door, Principal, RequestFacts, RequiredRights};
+use super::input::ChangeKind;
 use super::live::Hub;
 use super::{
     LARGEST_BODY, Settings, alarms, assets, daemon, history, live, login, maintenance, probes,
@@ -63,7 +63,7 @@ pub(super) enum Endpoint {
     AlarmReport,
     Maintenance,
     TryRule,
-    Change(Verb),
+    Change(ChangeKind),
     Forget,
     Session,
     LogIn,
@@ -95,12 +95,12 @@ pub(super) const ROUTES: [(&str, Endpoint); 27] = [
     ("/api/v1/report", Endpoint::AlarmReport),
     ("/api/v1/maintenance", Endpoint::Maintenance),
     ("/api/v1/rules/try", Endpoint::TryRule),
-    ("/api/v1/alarms/{id}/ack", Endpoint::Change(Verb::Ack)),
-    ("/api/v1/alarms/{id}/shelve", Endpoint::Change(Verb::Shelve)),
-    ("/api/v1/alarms/{id}/unshelve", Endpoint::Change(Verb::Unshelve)),
-    ("/api/v1/alarms/{id}/out-of-service", Endpoint::Change(Verb::OutOfService)),
-    ("/api/v1/alarms/{id}/return-to-service", Endpoint::Change(Verb::ReturnToService)),
-    ("/api/v1/alarms/{id}/reset", Endpoint::Change(Verb::Reset)),
+    ("/api/v1/alarms/{id}/ack", Endpoint::Change(ChangeKind::Ack)),
+    ("/api/v1/alarms/{id}/shelve", Endpoint::Change(ChangeKind::Shelve)),
+    ("/api/v1/alarms/{id}/unshelve", Endpoint::Change(ChangeKind::Unshelve)),
+    ("/api/v1/alarms/{id}/out-of-service", Endpoint::Change(ChangeKind::OutOfService)),
+    ("/api/v1/alarms/{id}/return-to-service", Endpoint::Change(ChangeKind::ReturnToService)),
+    ("/api/v1/alarms/{id}/reset", Endpoint::Change(ChangeKind::Reset)),
     ("/api/v1/sensors/{id}/forget", Endpoint::Forget),
     // After the paths that begin like it, since an id may have slashes.
     ("/api/v1/alarms/{id}", Endpoint::Alarm),
@@ -220,7 +220,7 @@ impl Endpoint {
     }
 }
 
-/// Stands before every path. What it admits bears its [`Visitor`].
+/// Stands before every path. What it admits bears its [`Principal`].
 pub(super) async fn admit(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -263,15 +263,15 @@ fn safe(mut answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     answer
 }
 
-fn is_admitted(request: &ServiceRequest, api: &Api) -> Result<Option<Visitor>, Denied> {
+fn is_admitted(request: &ServiceRequest, api: &Api) -> Result<Option<Principal>, Denial> {
     let access = &api.settings.access;
     let key = login::session_key(request.headers());
     let session = key.and_then(|key| Some((key, access.find(&key)?)));
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let hosts = request.headers().get_all(header::HOST);
     let hosts: Vec<_> = hosts.map(|host| host.to_str().unwrap_or_default()).collect();
-    let asking = Asking {
-        need: Need::of(request.path(), request.method().is_safe()),
+    let asking = RequestFacts {
+        need: RequiredRights::of(request.path(), request.method().is_safe()),
         hosts: &hosts,
         authorization: header(header::AUTHORIZATION),
         origin: header(header::ORIGIN),
@@ -286,8 +286,8 @@ fn is_admitted(request: &ServiceRequest, api: &Api) -> Result<Option<Visitor>, D
 }
 
 /// Who asks, as the guard has found; `None` for a stranger.
-pub(super) fn visitor(request: &HttpRequest) -> Option<Visitor> {
-    request.extensions().get::<Visitor>().cloned()
+pub(super) fn visitor(request: &HttpRequest) -> Option<Principal> {
+    request.extensions().get::<Principal>().cloned()
 }
 
 /// The handlers' state for one door.

@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::domain::{Failed, Failures, Source};
+use crate::domain::{FailedSource, Failures, Source};
 use crate::supervisor::Backoff;
 
 /// Failures of one name from one address that cost no wait.
@@ -26,7 +26,7 @@ const fn num_free(source: &Source) -> u32 {
     if source.is_name() { FREE_FOR_NAME } else { FREE_FOR_ADDRESS }
 }
 
-fn wait(failed: &Failed<()>, num_free: u32, now: Instant) -> Duration {
+fn wait(failed: &FailedSource<()>, num_free: u32, now: Instant) -> Duration {
     let Some(more) = failed.count.checked_sub(num_free) else { return Duration::ZERO };
     BACKOFF.delay(more, 0.0).saturating_sub(now.saturating_duration_since(failed.last))
 }

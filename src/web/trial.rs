@@ -28,7 +28,7 @@ const REPORT_SINCE: &str = "7d";
 
 /// A rule to be tried, and the period.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RuleAsked {
+pub struct RuleTrialRequest {
     /// The rule.
     pub rule: TriedRule,
     /// Begin of the period.
@@ -39,7 +39,7 @@ pub struct RuleAsked {
 
 /// What came of a trial.
 #[derive(Debug, Clone, PartialEq)]
-pub enum RuleTried {
+pub enum RuleTrialResult {
     /// When the alarm would have stood, and the lines of configuration.
     Spans {
         /// From when until when; `None` where it still would.
@@ -73,7 +73,7 @@ enum Side {
     Low,
 }
 
-fn understood(body: &[u8], now: DateTime<Utc>) -> Result<RuleAsked, String> {
+fn understood(body: &[u8], now: DateTime<Utc>) -> Result<RuleTrialRequest, String> {
     let Body { sensor, quantity, kind, limit, deadband, unit, on_delay, from, to } =
         serde_json::from_slice(body)
             .map_err(|error| format!("the body is not what is asked for: {error}"))?;
@@ -90,7 +90,7 @@ fn understood(body: &[u8], now: DateTime<Utc>) -> Result<RuleAsked, String> {
     let is_zero = |text: &String| duration::parse(text).is_ok_and(|delay| delay.is_zero());
     let on_delay = on_delay.filter(|text| !is_zero(text));
     let rule = TriedRule { sensor, quantity, kind, limit, deadband, unit, on_delay };
-    Ok(RuleAsked { rule, from, to })
+    Ok(RuleTrialRequest { rule, from, to })
 }
 
 pub(super) async fn try_rule(
@@ -117,14 +117,14 @@ pub(super) async fn try_rule(
         try_rule(&asked)
     });
     match tried.await {
-        Ok(RuleTried::Spans { spans, config }) => {
+        Ok(RuleTrialResult::Spans { spans, config }) => {
             let millis = |at: DateTime<Utc>| at.timestamp_millis();
             let spans: Vec<_> =
                 spans.into_iter().map(|(from, to)| (millis(from), to.map(millis))).collect();
             let (count, spans) = (spans.len(), spans);
             HttpResponse::Ok().json(json!({ "count": count, "spans": spans, "config": config }))
         }
-        Ok(RuleTried::Refused(why)) => error(StatusCode::UNPROCESSABLE_ENTITY, why),
+        Ok(RuleTrialResult::Refused(why)) => error(StatusCode::UNPROCESSABLE_ENTITY, why),
         Err(unavailable) => unavailable,
     }
 }
@@ -192,7 +192,8 @@ mod tests {
             );
             understood(body.as_bytes(), now)
         };
-        let RuleAsked { rule, from, to } = asked("\"from\":\"1h\",\"on_delay\":\"30s\"").unwrap();
+        let RuleTrialRequest { rule, from, to } =
+            asked("\"from\":\"1h\",\"on_delay\":\"30s\"").unwrap();
         assert_eq!((rule.kind, rule.limit, rule.deadband), (Limit::Low, 5.0, 0.0));
         assert_eq!((from, to), (DateTime::from_timestamp(3600, 0).unwrap(), now));
         assert_eq!(rule.on_delay.as_deref(), Some("30s"));

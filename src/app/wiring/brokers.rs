@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::super::live::Shown;
-use super::{Common, Mailboxes, ONE, phase, signalled};
+use super::{Mailboxes, ONE, SharedParts, phase, signalled};
 use crate::broker::{self, Broker, PublishHook};
 use crate::messages::{BrokerAddress, PushReport};
 use crate::mqtt::{self, DiscoverySettings, Gateway};
@@ -15,7 +15,7 @@ use crate::supervisor::{ChildSpec, Mailbox};
 /// How long the start waits for the first connection before sensors start without it.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(5);
 
-pub(super) fn gateway_settings(common: &Common, num_sensors: usize) -> mqtt::Settings {
+pub(super) fn gateway_settings(common: &SharedParts, num_sensors: usize) -> mqtt::Settings {
     let is_embedded = common.is_embedded();
     mqtt::Settings {
         mqtt: common.config.mqtt.clone(),
@@ -51,14 +51,14 @@ pub(super) fn gateway(
 }
 
 /// Filters of messages that are forwarded from the embedded broker's devices.
-fn forward(common: &Common) -> impl Iterator<Item = &String> {
+fn forward(common: &SharedParts) -> impl Iterator<Item = &String> {
     common.config.broker.iter().flat_map(|broker| &broker.forward)
 }
 
 /// `None` without a `[broker]`.
 pub(super) fn broker(
     mailbox: Mailbox<Broker>,
-    common: &Common,
+    common: &SharedParts,
     address: watch::Sender<Option<BrokerAddress>>,
 ) -> Option<ChildSpec<Broker>> {
     let broker = common.config.broker.as_ref()?;

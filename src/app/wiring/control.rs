@@ -9,10 +9,10 @@ use super::super::api::HistoryReader;
 use super::super::figures::Figures;
 use super::super::fleet::Fleet;
 use super::super::live::Shown;
-use super::super::metrics::{Counting, ReloadGauges};
+use super::super::metrics::{FigureSources, ReloadGauges};
 use super::super::reload::{Reloader, ReloaderSettings, Running};
 use super::super::report::Reporting;
-use super::{Common, Mailboxes, ONE, intake, phase};
+use super::{Mailboxes, ONE, SharedParts, intake, phase};
 use crate::messages::{Reload, ReloadRules};
 use crate::mqtt;
 use crate::notify::{self, SharedRunbooks};
@@ -28,7 +28,7 @@ const RELOAD_ROOM: usize = 2;
 const RELOAD_SHUTDOWN: Duration = Duration::from_millis(500);
 
 pub(super) fn reporting(
-    common: &Common,
+    common: &SharedParts,
     gateway: &mqtt::Settings,
     receivers: &[notify::ReceiverSettings],
     stored: Arc<StoreGauges>,
@@ -54,12 +54,12 @@ pub(super) fn reporting(
 
 /// Figures of the page and the API besides the report.
 pub(super) fn counting(
-    common: &Common,
+    common: &SharedParts,
     gateway: &mqtt::Settings,
     store: Arc<StoreGauges>,
     reloads: Arc<ReloadGauges>,
-) -> Counting {
-    Counting {
+) -> FigureSources {
+    FigureSources {
         log: common.log.clone(),
         gateway: gateway.gauges.clone(),
         broker: common.broker_gauges.clone(),
@@ -71,10 +71,10 @@ pub(super) fn counting(
 }
 
 pub(super) fn web_settings(
-    common: &Common,
+    common: &SharedParts,
     boxes: &Mailboxes,
     report: Reporting,
-    counting: Counting,
+    counting: FigureSources,
 ) -> web::Settings {
     let config = &common.config;
     let (hours, live) = (common.hours.clone(), common.live.clone());
@@ -116,7 +116,7 @@ pub(super) fn web_settings(
 }
 
 /// Inventory of sensors and topics since the start.
-fn devices(common: &Common) -> Arc<web::ReadDevices> {
+fn devices(common: &SharedParts) -> Arc<web::ReadDevices> {
     let (subscriptions, started) = (common.subscriptions.clone(), common.started);
     let embedded = common.embedded.clone();
     Arc::new(move || {
@@ -139,7 +139,7 @@ pub(super) fn web(mailbox: Mailbox<Web>, settings: web::Settings) -> ChildSpec<W
 }
 
 pub(super) fn reloader(
-    common: &Common,
+    common: &SharedParts,
     boxes: &Mailboxes,
     group: &GroupSpec,
     fleet: Fleet,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::super::reload::ruling;
-use super::{Common, Mailboxes, ONE, phase, signalled};
+use super::{Mailboxes, ONE, SharedParts, phase, signalled};
 use crate::config::Config;
 use crate::domain::{DISK, Finding, Ingress, Value};
 use crate::evaluator::{AlertsFile, Evaluator, EvaluatorSettings, Findings, RuleBook};
@@ -32,7 +32,7 @@ pub(super) fn rules(config: &Config) -> Rules {
 }
 
 pub(super) fn settings(
-    common: &Common,
+    common: &SharedParts,
     boxes: &Mailboxes,
     rules: Rules,
     reopen_alerts_file: Arc<AtomicBool>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::report::Reporting;
-use super::{Common, Mailboxes, ONE, phase};
+use super::{Mailboxes, ONE, SharedParts, phase};
 use crate::messages::Beat;
 use crate::notify::{DeliveryHealth, Heartbeat, HeartbeatSettings, ReceiverGauges};
 use crate::supervisor::{ChildSpec, Exhaustion, Mailbox};
@@ -14,7 +14,7 @@ const QUARANTINE: Duration = Duration::from_secs(300);
 
 /// `None` if not configured.
 pub(super) fn settings(
-    common: &Common,
+    common: &SharedParts,
     boxes: &Mailboxes,
     report: &Reporting,
 ) -> Option<HeartbeatSettings> {

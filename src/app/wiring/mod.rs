@@ -26,7 +26,7 @@ use super::metrics::ReloadGauges;
 use super::receivers;
 use super::reload::Reloader;
 use super::stores::Stores;
-use crate::broker::{self, Broker, BrokerGauges, Clients, Keep};
+use crate::broker::{self, Broker, BrokerGauges, BrokerStore, Clients};
 use crate::config::{Config, Endpoint};
 use crate::evaluator::{Evaluator, LiveTable};
 use crate::exit::Exit;
@@ -71,7 +71,7 @@ struct Mailboxes {
 }
 
 /// Parts shared by the wiring of several actors.
-struct Common {
+struct SharedParts {
     config: Config,
     options: Options,
     words: &'static Words,
@@ -88,7 +88,7 @@ struct Common {
     /// Access control of the embedded broker, if there is one.
     broker_access: Option<Arc<broker::Access>>,
     /// Persistent state of the embedded broker.
-    kept: Option<Arc<dyn Keep>>,
+    kept: Option<Arc<dyn BrokerStore>>,
     /// This installation's mark.
     instance: Option<String>,
     broker_gauges: BrokerGauges,
@@ -100,7 +100,7 @@ struct Common {
     started: DateTime<Utc>,
 }
 
-impl Common {
+impl SharedParts {
     /// Whether the embedded broker is the one that the daemon publishes to.
     fn is_embedded(&self) -> bool {
         self.config.mqtt.endpoint == Endpoint::Embedded
@@ -108,7 +108,7 @@ impl Common {
 }
 
 /// The tree, ready to start, and what is needed after the start.
-pub(super) struct Wired {
+pub(super) struct WiredTree {
     pub tree: Tree,
     pub health: Arc<OnceLock<Health>>,
     pub reload: Route<Reload>,
@@ -119,7 +119,7 @@ pub(super) fn wire(
     options: Options,
     stores: Stores,
     reopen_alerts_file: Arc<AtomicBool>,
-) -> Wired {
+) -> WiredTree {
     let Stores { log, cursors, storage, kept } = stores;
     let (kept, instance) = kept.unzip();
     let boxes = Mailboxes::default();
@@ -140,7 +140,7 @@ pub(super) fn wire(
         .broker
         .clone()
         .map(|broker| Arc::new(broker::Access::new(broker, topics.clone(), subscriptions.clone())));
-    let common = Common {
+    let common = SharedParts {
         words: config.language.words(),
         log,
         subscriptions,
@@ -203,7 +203,7 @@ pub(super) fn wire(
         tree = tree.child(broker);
     }
     let health = common.health.clone();
-    Wired { tree: watched(tree, common, web_address), health, reload }
+    WiredTree { tree: watched(tree, common, web_address), health, reload }
 }
 
 const fn signalled(at_most: Duration) -> Readiness {
@@ -211,9 +211,9 @@ const fn signalled(at_most: Duration) -> Readiness {
 }
 
 /// Logs the progress of the start, and ends a stuck process.
-fn watched(tree: Tree, common: Common, web_address: Arc<OnceLock<SocketAddr>>) -> Tree {
+fn watched(tree: Tree, common: SharedParts, web_address: Arc<OnceLock<SocketAddr>>) -> Tree {
     let started = Instant::now();
-    let Common { config, options, words, embedded, .. } = common;
+    let SharedParts { config, options, words, embedded, .. } = common;
     tree.on_phase_up(move |up| match up {
         phase::GATEWAY => log::info!(target: "vigie::app", "{}", words.starting),
         phase::CONTROL => all_up(&options, &embedded, web_address.get(), started),

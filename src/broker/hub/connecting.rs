@@ -8,8 +8,8 @@ use bytestring::ByteString;
 use rmqtt_codec::v5::{Connect, LastWill, Packet};
 
 use super::filters::SessionKey;
-use super::keeping::Key;
 use super::message::Message;
+use super::persistence::Key;
 use super::session::{Attached, Link, Session, Will};
 use super::topics::is_valid_topic;
 use super::{ConnId, Connected, Hub, Origin, Refusal, subscribing};

@@ -10,8 +10,8 @@
 mod connecting;
 mod delivery;
 mod filters;
-mod keeping;
 mod message;
+mod persistence;
 mod restoring;
 mod retained;
 mod routing;
@@ -29,9 +29,9 @@ use rmqtt_codec::v5::{DisconnectReasonCode, Packet};
 
 pub(super) use self::delivery::completion;
 use self::filters::{Filters, SessionKey};
-pub(super) use self::keeping::Group;
-use self::keeping::Keeping;
 pub(super) use self::message::Message;
+pub(super) use self::persistence::Group;
+use self::persistence::PendingChanges;
 pub(super) use self::restoring::Restoring;
 use self::retained::Retained;
 use self::routing::Match;
@@ -171,7 +171,7 @@ pub(super) struct Hub<W> {
     due: Vec<Message>,
     due_bytes: usize,
     losses: Losses,
-    keeping: Keeping,
+    keeping: PendingChanges,
     /// Sessions whose connections wait for changes to be written.
     held: BTreeSet<SessionKey>,
 }
@@ -195,7 +195,7 @@ impl<W: Clone> Hub<W> {
             due: Vec::new(),
             due_bytes: 0,
             losses: Losses::default(),
-            keeping: Keeping::default(),
+            keeping: PendingChanges::default(),
             held: BTreeSet::new(),
         }
     }

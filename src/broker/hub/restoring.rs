@@ -7,7 +7,7 @@ use bytestring::ByteString;
 use rmqtt_codec::types::QoS;
 
 use super::filters::{self, Options, SessionKey};
-use super::keeping::{KeptId, KeptSession, Key, Value};
+use super::persistence::{Key, PersistedId, PersistedSession, Value};
 use super::session::Session;
 use super::{Hub, subscribing};
 use crate::broker::rights::Grant;
@@ -17,7 +17,7 @@ use crate::domain::QuickMap;
 pub(in crate::broker) struct Restoring<W> {
     hub: Hub<W>,
     now: i64,
-    by_id: QuickMap<KeptId, SessionKey>,
+    by_id: QuickMap<PersistedId, SessionKey>,
     /// Subscriptions whose retained messages were not all queued.
     loads: Vec<(SessionKey, ByteString, Options)>,
     num_left_out: usize,
@@ -83,7 +83,7 @@ impl<W: Clone> Restoring<W> {
         (self.hub, self.num_left_out)
     }
 
-    fn session(&mut self, id: KeptId, kept: KeptSession, grant: Grant) -> bool {
+    fn session(&mut self, id: PersistedId, kept: PersistedSession, grant: Grant) -> bool {
         let hub = &mut self.hub;
         let client = ByteString::from(kept.client);
         if hub.by_client.contains_key(&client) || hub.by_client.len() >= hub.limits.sessions {

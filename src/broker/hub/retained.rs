@@ -15,14 +15,14 @@ use super::topics;
 /// All of them, by topic.
 #[derive(Debug, Default)]
 pub(super) struct Retained {
-    by_topic: BTreeMap<ByteString, Kept>,
+    by_topic: BTreeMap<ByteString, RetainedEntry>,
     bytes: usize,
     /// Number of messages that were retained so far.
     count: u64,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct RetainedEntry {
     number: u64,
     message: Arc<Message>,
     /// Group in which its topic was first included, of those that may be written.
@@ -57,7 +57,7 @@ impl Retained {
     pub fn insert(&mut self, message: &Arc<Message>, since: u64) {
         self.bytes += message.size();
         self.count += 1;
-        let kept = Kept { number: self.count, message: message.clone(), since };
+        let kept = RetainedEntry { number: self.count, message: message.clone(), since };
         self.by_topic.insert(message.topic.clone(), kept);
     }
 
@@ -77,8 +77,9 @@ impl Retained {
         at_most: usize,
         room: usize,
     ) -> (Vec<Arc<Message>>, Option<Load>) {
-        let is_due =
-            |kept: &Kept| kept.number <= load.through && kept.message.expiry_left(now).is_ok();
+        let is_due = |kept: &RetainedEntry| {
+            kept.number <= load.through && kept.message.expiry_left(now).is_ok()
+        };
         let Some(prefix) = topics::literal_prefix(&load.filter) else {
             let found = self.by_topic.get(&*load.filter).filter(|it| is_due(it));
             return (found.map(|it| it.message.clone()).into_iter().collect(), None);
@@ -116,7 +117,7 @@ impl Retained {
         let from = (Bound::Excluded(after), Bound::Unbounded);
         let page: Vec<_> = self.by_topic.range::<str, _>(from).take(at_most).collect();
         let next = page.last().map(|(topic, _)| (*topic).clone());
-        let is_over = |kept: &Kept| kept.message.expiry_left(now).is_err();
+        let is_over = |kept: &RetainedEntry| kept.message.expiry_left(now).is_err();
         let expired: Vec<_> = page
             .into_iter()
             .filter(|(_, it)| is_over(it))

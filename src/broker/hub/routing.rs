@@ -8,8 +8,8 @@ use rmqtt_codec::v5::{DisconnectReasonCode, PublishAckReason};
 
 use super::delivery::{Delivery, ID_BYTES};
 use super::filters::{Options, SessionKey};
-use super::keeping::{Key, Value};
 use super::message::Message;
+use super::persistence::{Key, Value};
 use super::session::{Link, Session};
 use super::topics;
 use super::{ConnId, Hub};

@@ -14,8 +14,8 @@ use rmqtt_codec::v5::{Packet, PublishAck, PublishAckReason};
 
 use super::delivery::{Delivery, Sent, Stage};
 use super::filters::Options;
-use super::keeping::{Keeping, KeptId, KeptSession, Key, Value};
 use super::message::Message;
+use super::persistence::{Key, PendingChanges, PersistedId, PersistedSession, Value};
 use super::retained::Load;
 use super::{Origin, SessionView};
 use crate::broker::rights::Grant;
@@ -55,7 +55,7 @@ pub(super) struct Session<W> {
     /// Session expiry in ms; 0 ends it with the connection.
     pub keep_ms: i64,
     /// Number under which a restart of the process finds it.
-    pub kept: Option<KeptId>,
+    pub kept: Option<PersistedId>,
     /// Subscriptions by filter.
     pub subscriptions: QuickMap<ByteString, Options>,
     /// Memory of the subscriptions.
@@ -154,7 +154,7 @@ impl<W> Session<W> {
     }
 
     /// Answers a ping, which doesn't wait for changes to be written.
-    pub fn pong(&mut self, keeping: &Keeping) {
+    pub fn pong(&mut self, keeping: &PendingChanges) {
         let waits = self.control.front().is_some_and(|(after, _)| !keeping.is_written(*after));
         if waits && !self.is_to_be_greeted() {
             self.control.push_front((0, Packet::PingResponse));
@@ -197,7 +197,7 @@ impl<W> Session<W> {
     }
 
     /// Queues a message.
-    pub fn push(&mut self, mut delivery: Delivery, keeping: &mut Keeping) {
+    pub fn push(&mut self, mut delivery: Delivery, keeping: &mut PendingChanges) {
         self.bytes += delivery.size();
         if delivery.qos != QoS::AtMostOnce {
             delivery.number = self.next_number;
@@ -230,7 +230,7 @@ impl<W> Session<W> {
     }
 
     /// Persists all of a session that was not persistent, or only its own state.
-    pub fn keep(&mut self, keeping: &mut Keeping) {
+    pub fn keep(&mut self, keeping: &mut PendingChanges) {
         if let (None, true, true) = (self.kept, keeping.is_on, self.keep_ms > 0) {
             let id = keeping.next_id();
             self.kept = Some(id);
@@ -255,7 +255,7 @@ impl<W> Session<W> {
             }
         }
         let Some(id) = self.kept else { return };
-        let session = KeptSession {
+        let session = PersistedSession {
             client: self.client.to_string(),
             user: self.grant.user.as_deref().map(str::to_owned),
             keep_ms: self.keep_ms,
@@ -265,14 +265,14 @@ impl<W> Session<W> {
     }
 
     /// Deletes the persisted QoS 1 or 2 message, which a group included.
-    fn forget(&self, number: u64, after: u64, keeping: &mut Keeping) {
+    fn forget(&self, number: u64, after: u64, keeping: &mut PendingChanges) {
         if let Some(id) = self.kept {
             keeping.delete(Key::Waiting(id, number), after);
         }
     }
 
     /// Drops the oldest message that was not sent. Whether there was one.
-    pub fn drop_oldest(&mut self, keeping: &mut Keeping) -> bool {
+    pub fn drop_oldest(&mut self, keeping: &mut PendingChanges) -> bool {
         let Some(oldest) = self.waiting.pop_front() else { return false };
         self.bytes -= oldest.size();
         if oldest.qos != QoS::AtMostOnce {
@@ -286,7 +286,7 @@ impl<W> Session<W> {
     }
 
     /// Drops the older half of the unsent messages; returns their number.
-    pub fn drop_half(&mut self, keeping: &mut Keeping) -> u64 {
+    pub fn drop_half(&mut self, keeping: &mut PendingChanges) -> u64 {
         let count = self.waiting.len().div_ceil(2);
         for _ in 0..count {
             self.drop_oldest(keeping);

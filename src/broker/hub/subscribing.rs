@@ -9,7 +9,7 @@ use rmqtt_codec::v5::{
 
 use super::Hub;
 use super::filters::{self, Filters, Options, SessionKey};
-use super::keeping::{Key, Value};
+use super::persistence::{Key, Value};
 use super::topics;
 
 impl<W: Clone> Hub<W> {

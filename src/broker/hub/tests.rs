@@ -1,7 +1,7 @@
 //! The hub by itself: packets in, packets out, time by hand.
 
 mod delivering;
-mod keeping;
+mod persistence;
 mod rights;
 mod sessions;
 

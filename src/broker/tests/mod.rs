@@ -22,11 +22,11 @@ use std::time::Duration;
 
 use super::access::Access;
 use super::gauges::BrokerGauges;
-use super::keep::Keep;
 use super::listeners::Plan;
 use super::publish_hook::PublishHook;
 use super::server::{STOP_AT_MOST, Server};
-use super::shared::Rooms;
+use super::shared::BrokerParts;
+use super::storage::BrokerStore;
 use crate::config::{BrokerConfig, BrokerLimits, ReadingTopic, SecretSource};
 use crate::ingest::Subscriptions;
 use crate::ingest::formats::{Formats, OriginJson};
@@ -55,12 +55,16 @@ impl Running {
         Self::keeping(access, hook, None)
     }
 
-    fn keeping(access: &Access, hook: Option<PublishHook>, keep: Option<Arc<dyn Keep>>) -> Self {
+    fn keeping(
+        access: &Access,
+        hook: Option<PublishHook>,
+        keep: Option<Arc<dyn BrokerStore>>,
+    ) -> Self {
         let door = access.open().expect("files");
         let has_tls = door.borrow().tls.is_some();
         let (public, websocket) = (loopback(0), Some(loopback(0)));
         let plan = Plan { public, websocket, has_tls, private_port: None };
-        let rooms = Rooms {
+        let rooms = BrokerParts {
             door,
             hook,
             keep,

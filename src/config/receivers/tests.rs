@@ -122,7 +122,7 @@ fn a_secret_is_kept_elsewhere() {
          headers = { X-Team = \"a\", Authorization = { env = \"TOKEN\" } }\n",
     );
     let ChannelConfig::Webhook(http) = &receiver.channel else { panic!() };
-    assert_eq!(http.url, UrlSource::Kept(SecretSource::Env("HOOK".into())));
+    assert_eq!(http.url, UrlSource::Stored(SecretSource::Env("HOOK".into())));
     assert_eq!(http.headers["X-Team"], TextSource::Plain("a".into()));
     assert_eq!(receiver.channel.secrets().len(), 2);
     let plain = receiver_of("type = \"webhook\"\nurl = \"https://h/s3cret\"\n");

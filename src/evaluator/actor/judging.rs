@@ -7,7 +7,7 @@ use actix::prelude::*;
 
 use super::super::batch::Batch;
 use super::super::clock::{self, Deadline};
-use super::super::fold::{Effects, Note, announced};
+use super::super::fold::{Effects, LogNote, announced};
 use super::Evaluator;
 use crate::alarms::engine::MOST_SERIES;
 use crate::alarms::units::UnitNotice;
@@ -111,49 +111,49 @@ impl Evaluator {
         }
     }
 
-    fn say(&mut self, note: Note) {
+    fn say(&mut self, note: LogNote) {
         let now = clock::now();
         match note {
-            Note::Redelivered(sensor_id) => {
+            LogNote::Redelivered(sensor_id) => {
                 if let Some(more) = self.lines.redelivered.admit(now) {
                     log::info!(target: "vigie::alerts", "a reading of {sensor_id} was sent again and is stored already: left out, with {more} more since the last line");
                 }
             }
-            Note::ClockWentBack { sensor_id, from, to } => {
+            LogNote::ClockWentBack { sensor_id, from, to } => {
                 if let Some(more) = self.lines.clocks.admit(now) {
                     log::warn!(target: "vigie::alerts", "the clock of {sensor_id} went back from {from} to {to}: its readings were too late to be judged, and are judged again from now on; {more} more since the last line. Set its clock right");
                 }
             }
-            Note::OneTooMany(sensor_id) => {
+            LogNote::OneTooMany(sensor_id) => {
                 if let Some(more) = self.lines.strangers.admit(now) {
                     log::error!(target: "vigie::alerts", "no alarm is raised for {sensor_id}, and {more} more since the last line: there are {MOST_SERIES} other sensors already. Look for a device that makes up ids, then `vigie forget` sensors that are no more");
                 }
             }
-            Note::MadeRoom(sensor_id) => {
+            LogNote::MadeRoom(sensor_id) => {
                 if let Some(more) = self.lines.made_room.admit(now) {
                     log::warn!(target: "vigie::alerts", "{sensor_id} is no longer watched until it is heard again, with {more} more since the last line: it was heard once only, and made room for others. There are {MOST_SERIES} sensors: look for a device that makes up ids");
                 }
             }
-            Note::ClockUnset { sensor_id, says } => {
+            LogNote::ClockUnset { sensor_id, says } => {
                 if let Some(more) = self.lines.unset.admit(now) {
                     log::warn!(target: "vigie::alerts", "the clock of {sensor_id} is not set, it says {says}: its readings have the time of their receipt; {more} more sensors since the last line. Set its clock, or let it send no time");
                 }
             }
-            Note::OwnClockBehind { is_behind: true, now, newest } => {
+            LogNote::OwnClockBehind { is_behind: true, now, newest } => {
                 log::error!(target: "vigie::alerts", "this machine's clock is behind: it says {now}, and has said {newest} before; times of devices are taken as they come until it is right. Set the clock, by NTP if it can be");
             }
-            Note::OwnClockBehind { is_behind: false, now, .. } => {
+            LogNote::OwnClockBehind { is_behind: false, now, .. } => {
                 log::info!(target: "vigie::alerts", "this machine's clock is no longer behind: it says {now}");
             }
-            Note::Operated(record) => {
+            LogNote::Operated(record) => {
                 if let Some(more) = self.lines.actions.admit(now) {
                     let line = (self.settings.words.operator_line)(&record);
                     let more = if more > 0 { format!(" (+{more})") } else { String::new() };
                     log::info!(target: "vigie::operator", "{line}{more}");
                 }
             }
-            Note::Units(notice) => self.say_of_units(notice, now),
-            Note::Unreadable { rule, sensor_id } => {
+            LogNote::Units(notice) => self.say_of_units(notice, now),
+            LogNote::Unreadable { rule, sensor_id } => {
                 log::warn!(target: "vigie::alerts", "what was kept of the alarm {rule}/{sensor_id} can't be read: it is closed, and begins anew");
             }
         }

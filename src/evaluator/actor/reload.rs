@@ -14,26 +14,26 @@ use super::super::clock;
 use super::super::fold::Effects;
 use super::Evaluator;
 use super::answers::committed;
+pub use crate::messages::AlarmConfig;
 use crate::messages::ReloadRules;
-pub use crate::messages::Ruling;
 use crate::supervisor::Routed;
 
 /// The rules that hold, shared by all incarnations.
 #[derive(Debug, Clone, Default)]
-pub struct RuleBook(Arc<Mutex<Ruling>>);
+pub struct RuleBook(Arc<Mutex<AlarmConfig>>);
 
 impl RuleBook {
     /// Rule book with the rules that hold until the first reload.
     #[must_use]
-    pub fn new(ruling: Ruling) -> Self {
+    pub fn new(ruling: AlarmConfig) -> Self {
         Self(Arc::new(Mutex::new(ruling)))
     }
 
-    pub(super) fn get(&self) -> Ruling {
+    pub(super) fn get(&self) -> AlarmConfig {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, ruling: Ruling) {
+    fn set(&self, ruling: AlarmConfig) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ruling;
     }
 }
@@ -45,7 +45,7 @@ pub(super) struct Successor(Option<Waiting>);
 struct Waiting {
     /// Position of a time mark up to which the old rules hold.
     barrier: Position,
-    ruling: Ruling,
+    ruling: AlarmConfig,
     applied: oneshot::Sender<()>,
 }
 

@@ -16,7 +16,7 @@ pub const MOST_BYTES: usize = 16 << 20;
 
 /// A message as one format decoded it.
 #[derive(Debug)]
-pub struct Taken<'a> {
+pub struct DecodedMessage<'a> {
     /// Index of the format.
     pub place: usize,
     /// Name of the format.
@@ -101,7 +101,7 @@ impl Decoders {
         &mut self,
         message: &Message<'_>,
         changes: &mut Vec<DecoderChange>,
-    ) -> Option<Taken<'_>> {
+    ) -> Option<DecodedMessage<'_>> {
         let claims = self.formats.iter().map(|it| it.format.claim(message.topic));
         let (place, claim) = owner(claims)?;
         let taken = &mut self.formats[place];
@@ -113,7 +113,7 @@ impl Decoders {
             decoded
         };
         let is_home_assistants = taken.format.reads_home_assistant();
-        Some(Taken { place, rule: taken.format.name(), is_home_assistants, decoded })
+        Some(DecodedMessage { place, rule: taken.format.name(), is_home_assistants, decoded })
     }
 }
 

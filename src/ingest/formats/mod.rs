@@ -23,7 +23,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use decoders::owner;
-pub use decoders::{Decoders, MOST_BYTES, Taken};
+pub use decoders::{DecodedMessage, Decoders, MOST_BYTES};
 pub use origin::OriginJson;
 pub use setup::formats;
 pub use table::Table;

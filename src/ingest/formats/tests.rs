@@ -90,8 +90,8 @@ fn decode(decoders: &mut Decoders, topic: &str, payload: &[u8]) -> (String, Vec<
     let mut changes = Vec::new();
     let said = match decoders.decode(&message, &mut changes) {
         None => "no rule takes it".to_owned(),
-        Some(Taken { decoded: Err(why), .. }) => why,
-        Some(Taken { decoded: Ok(decoded), .. }) => match decoded.ignored {
+        Some(DecodedMessage { decoded: Err(why), .. }) => why,
+        Some(DecodedMessage { decoded: Ok(decoded), .. }) => match decoded.ignored {
             Some(why) => format!("ignored: {why}"),
             None => format!("{} readings", decoded.measurements.len()),
         },

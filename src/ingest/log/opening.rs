@@ -20,13 +20,13 @@ use crate::ingest::unpublished::Unpublished;
 
 /// State recovered from the records on disk.
 #[derive(Default)]
-struct Found {
+struct RecoveredState {
     last_outbound: Position,
     unpublished: u64,
     clocks: ListeningClocks,
 }
 
-impl Found {
+impl RecoveredState {
     fn visit(&mut self, frame: Frame<'_>, published: Position) {
         if record::is_outbound(frame.payload) && frame.position > published {
             self.last_outbound = frame.position;
@@ -56,7 +56,7 @@ impl Log {
         limit_bytes: u64,
     ) -> Result<(Self, Recovery), JournalError> {
         let published = cursors.publication.position();
-        let mut found = Found::default();
+        let mut found = RecoveredState::default();
         let evaluated = cursors.evaluation.position();
         let visit = |frame: Frame<'_>| found.visit(frame, published);
         let (mut journal, recovery) = Journal::open_visiting(&settings.folder, evaluated, visit)?;

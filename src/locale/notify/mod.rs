@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::heartbeat::HeldBack;
+use super::heartbeat::HeartbeatBlock;
 use crate::domain::AlertEvent;
 
 pub(super) mod en;
@@ -10,7 +10,7 @@ pub(super) mod fr;
 
 /// An alarm in a notification.
 #[derive(Debug, Clone, Copy)]
-pub struct ToldAlarm<'a> {
+pub struct AlarmPhrase<'a> {
     /// The last that happened to it.
     pub event: &'a AlertEvent,
     /// Time at which the alarm was raised.
@@ -41,7 +41,7 @@ pub struct NotifyWords {
     /// Heading of continuing alarms.
     pub standing: &'static str,
     /// One line.
-    pub alarm: fn(&ToldAlarm<'_>) -> String,
+    pub alarm: fn(&AlarmPhrase<'_>) -> String,
     /// Line with the runbook.
     pub runbook: fn(&str) -> String,
     /// Line with the number of omitted alarms.
@@ -71,7 +71,7 @@ pub struct NotifyWords {
     /// Text of the message at the start: all downtimes, and the number of readings since.
     pub start_text: fn(&[DownTime], u64) -> String,
     /// Why there is no heartbeat.
-    pub heartbeat_held: fn(&HeldBack) -> String,
+    pub heartbeat_held: fn(&HeartbeatBlock) -> String,
     /// Why it can't be sent.
     pub heartbeat_unsent: fn(&str) -> String,
     /// There are heartbeats again.

@@ -1,158 +1,160 @@
 //! Connection troubles in English.
 
-use super::{Explanation, Trouble};
+use super::{ConnectionProblem, Explanation};
 
 #[allow(clippy::too_many_lines)] // one line a trouble
-pub fn explain(trouble: &Trouble) -> Explanation {
+pub fn explain(trouble: &ConnectionProblem) -> Explanation {
     let say = Explanation::new;
     match trouble {
-        Trouble::SecretUnreadable { why } => say(
+        ConnectionProblem::SecretUnreadable { why } => say(
             format!("the password can't be read: {why}"),
             "Set the variable or mend the file; it is read again at each try",
         ),
-        Trouble::TlsFileUnusable { file, why } => say(
+        ConnectionProblem::TlsFileUnusable { file, why } => say(
             format!("{file} can't be used: {why}"),
             "Give a PEM file that this user may read; it is read again at each try",
         ),
-        Trouble::Unusable { why } => {
+        ConnectionProblem::Unusable { why } => {
             say(format!("a setting can't be used: {why}"), "Check the [mqtt] table")
         }
-        Trouble::EmbeddedStopped => {
+        ConnectionProblem::EmbeddedStopped => {
             say("the embedded broker has stopped".into(), "See the lines above for the reason")
         }
-        Trouble::UnknownHost { host, why } => say(
+        ConnectionProblem::UnknownHost { host, why } => say(
             format!("the name {host} can't be resolved ({why})"),
             "Check the host in mqtt.url, and the name server",
         ),
-        Trouble::Refused { address } => say(
+        ConnectionProblem::Refused { address } => say(
             format!("{address} refuses connections"),
             "Check that the broker runs and that the port in mqtt.url is right",
         ),
-        Trouble::Unreachable { address, why } => say(
+        ConnectionProblem::Unreachable { address, why } => say(
             format!("{address} can't be reached ({why})"),
             "Check the network, and the address in mqtt.url",
         ),
-        Trouble::TimedOut { address } => say(
+        ConnectionProblem::TimedOut { address } => say(
             format!("{address} does not answer in time"),
             "Check the network and any firewall on the way",
         ),
-        Trouble::SpeaksPlain { address } => say(
+        ConnectionProblem::SpeaksPlain { address } => say(
             format!("{address} speaks plain MQTT, not TLS"),
             "Use the broker's TLS port, or mqtt:// in mqtt.url",
         ),
-        Trouble::SpeaksTls { address } => say(
+        ConnectionProblem::SpeaksTls { address } => say(
             format!("{address} speaks TLS, not plain MQTT"),
             "Use mqtts:// in mqtt.url, or the broker's plain port",
         ),
-        Trouble::NotMqtt { address } => say(
+        ConnectionProblem::NotMqtt { address } => say(
             format!("something other than MQTT answers at {address}"),
             "Check the port in mqtt.url",
         ),
-        Trouble::Silent { address } => say(
+        ConnectionProblem::Silent { address } => say(
             format!("{address} takes the connection and says nothing"),
             "Check that the broker is alive and that the port in mqtt.url is MQTT's",
         ),
-        Trouble::UnknownAuthority { issuer } => say(
+        ConnectionProblem::UnknownAuthority { issuer } => say(
             format!(
                 "the broker's certificate is signed by an authority that is not trusted here: {issuer}"
             ),
             "Give that authority's certificate in mqtt.ca_file",
         ),
-        Trouble::Expired { name, since } => say(
+        ConnectionProblem::Expired { name, since } => say(
             format!("the certificate of {name} expired on {since}"),
             "Have it renewed, and check this machine's clock",
         ),
-        Trouble::NotYetValid { name, from } => say(
+        ConnectionProblem::NotYetValid { name, from } => say(
             format!("the certificate of {name} is only valid from {from} on"),
             "Check this machine's clock",
         ),
-        Trouble::WrongHostName { host, names } => say(
+        ConnectionProblem::WrongHostName { host, names } => say(
             format!("the broker's certificate is not for {host} but for {}", list(names)),
             "Use one of these names in mqtt.url, or have the certificate made anew",
         ),
-        Trouble::CertificateInvalid { why } => say(
+        ConnectionProblem::CertificateInvalid { why } => say(
             format!("the broker's certificate does not verify: {why}"),
             "Have the broker's certificate mended",
         ),
-        Trouble::ClientCertificateMissing => say(
+        ConnectionProblem::ClientCertificateMissing => say(
             "the broker wants a client certificate".into(),
             "Set mqtt.client_cert and mqtt.client_key",
         ),
-        Trouble::ClientCertificateRefused { why } => say(
+        ConnectionProblem::ClientCertificateRefused { why } => say(
             format!("the broker refuses the client certificate ({why})"),
             "Check mqtt.client_cert: its dates, and that the broker trusts who signed it",
         ),
-        Trouble::TlsFailed { why } => say(
+        ConnectionProblem::TlsFailed { why } => say(
             format!("the TLS handshake fails: {why}"),
             "Check that the port in mqtt.url is the broker's TLS port; TLS 1.2 or newer is needed",
         ),
-        Trouble::CredentialsMissing => say(
+        ConnectionProblem::CredentialsMissing => say(
             "the broker wants a user name and a password".into(),
             "Set mqtt.username, and mqtt.password_env or mqtt.password_file",
         ),
-        Trouble::BadCredentials => say(
+        ConnectionProblem::BadCredentials => say(
             "the user name or the password is wrong".into(),
             "Check mqtt.username and the password; it is read again at each try",
         ),
-        Trouble::NotAuthorized => say(
+        ConnectionProblem::NotAuthorized => say(
             "the broker does not let this user in: not authorized".into(),
             "Check mqtt.username, the password, and the user's rights on the broker",
         ),
-        Trouble::ClientIdRejected { client_id } => say(
+        ConnectionProblem::ClientIdRejected { client_id } => say(
             format!("the broker rejects the client id {client_id}"),
             "Choose another mqtt.client_id",
         ),
-        Trouble::ClientIdInUse { client_id } => say(
+        ConnectionProblem::ClientIdInUse { client_id } => say(
             format!("another client has connected with the client id {client_id}"),
             "Give each client of the broker an mqtt.client_id of its own",
         ),
-        Trouble::ClientIdContested { client_id } => say(
+        ConnectionProblem::ClientIdContested { client_id } => say(
             format!(
                 "the connection is closed each time soon after it is made, as happens when another \
                  client uses the client id {client_id}"
             ),
             "Give each client of the broker an mqtt.client_id of its own, or look at the broker's log",
         ),
-        Trouble::VersionUnsupported { version } => say(
+        ConnectionProblem::VersionUnsupported { version } => say(
             format!("the broker does not speak MQTT {}", version_name(*version)),
             if *version == 5 { "Set mqtt.version = 4" } else { "Set mqtt.version = 5" },
         ),
-        Trouble::Unavailable => {
+        ConnectionProblem::Unavailable => {
             say("the broker says it is unavailable".into(), "Wait, or look at the broker's log")
         }
-        Trouble::QuotaExceeded => say(
+        ConnectionProblem::QuotaExceeded => say(
             "a quota of the broker is used up".into(),
             "Raise the broker's limits on connections and messages, or send less",
         ),
-        Trouble::Banned => {
+        ConnectionProblem::Banned => {
             say("the broker has banned this client".into(), "Ask who runs the broker")
         }
-        Trouble::Moved => say("the broker says to use another server".into(), "Change mqtt.url"),
-        Trouble::SubscriptionRefused { filter } => say(
+        ConnectionProblem::Moved => {
+            say("the broker says to use another server".into(), "Change mqtt.url")
+        }
+        ConnectionProblem::SubscriptionRefused { filter } => say(
             format!("the broker refuses the subscription to {filter}"),
             "Give this user the right to read it on the broker",
         ),
-        Trouble::KeepAlive => say(
+        ConnectionProblem::KeepAlive => say(
             "the broker heard nothing for longer than the keep-alive time".into(),
             "Check the network, or raise mqtt.keep_alive",
         ),
-        Trouble::OtherReason { code, text } => say(
+        ConnectionProblem::OtherReason { code, text } => say(
             format!("the broker gives reason 0x{code:02X}{}", after_colon(text)),
             "Look at the broker's log",
         ),
-        Trouble::Closed => say(
+        ConnectionProblem::Closed => say(
             "the connection was closed without a reason".into(),
             "Check that the broker runs, and that no other client uses the same mqtt.client_id",
         ),
-        Trouble::EndedAtConnect => say(
+        ConnectionProblem::EndedAtConnect => say(
             "the broker ends the connection while it is made".into(),
             "Less is asked of it next: a last will that is not retained, one of QoS 0, none, one connection for all",
         ),
-        Trouble::EndedAtMessage { topics } => say(
+        ConnectionProblem::EndedAtMessage { topics } => say(
             format!("the broker ended the connection after a message on {}", topics.join(" or ")),
             "Check this user's right to publish there, and the broker's limits",
         ),
-        Trouble::Unexplained { why } => say(
+        ConnectionProblem::Unexplained { why } => say(
             format!(
                 "the connection broke off while it was made ({why}); a check found nothing wrong"
             ),

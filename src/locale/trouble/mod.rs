@@ -7,7 +7,7 @@ pub(super) mod fr;
 
 /// Why there is no connection to the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
+pub enum ConnectionProblem {
     /// The password's file or variable, not the password.
     SecretUnreadable {
         /// Error of the system.
@@ -204,8 +204,8 @@ mod tests {
     use crate::locale::Language;
 
     /// One of each; the match makes a new one a compile error until it is added.
-    fn one_of_each() -> Vec<Trouble> {
-        use Trouble::{
+    fn one_of_each() -> Vec<ConnectionProblem> {
+        use ConnectionProblem::{
             BadCredentials, Banned, CertificateInvalid, ClientCertificateMissing,
             ClientCertificateRefused, ClientIdContested, ClientIdInUse, ClientIdRejected, Closed,
             CredentialsMissing, EmbeddedStopped, EndedAtConnect, EndedAtMessage, Expired,

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::options::{options, outcome, reason, version, wiping_options};
-use super::{Connection, Doorway, Signal};
+use super::{Connection, IntakeSink, Signal};
 use crate::config::MqttVersion;
 use crate::domain::Ingress;
 use crate::ingest::formats::Filter;
@@ -32,7 +32,7 @@ const PAHO_BUFFER: i32 = 1000;
 /// Connects and subscribes. Not to be dropped halfway: see [`retire`].
 pub(super) async fn open(
     plan: &Plan,
-    doorway: Option<&Doorway>,
+    doorway: Option<&IntakeSink>,
     signals: &mpsc::Sender<Signal>,
 ) -> Result<(Connection, Advertised), Failed> {
     let failed = |had_will| move |outcome| Failed { role: plan.role, outcome, had_will };
@@ -90,7 +90,7 @@ fn advertised(answer: &paho::ServerResponse, refused: Vec<String>) -> Advertised
 /// Message callback of one client.
 struct MessageHandler {
     /// `None` for a client that only publishes.
-    doorway: Option<Doorway>,
+    doorway: Option<IntakeSink>,
     forward_mark: Option<String>,
     birth: Option<String>,
     status_echo: Option<String>,
@@ -130,8 +130,8 @@ fn is_marked(message: &paho::Message, mark: Option<&str>) -> bool {
     mark.is_some() && message.properties().user_iter().any(is_ours)
 }
 
-fn take_in(doorway: &Doorway, message: &paho::Message) {
-    let Doorway { log, subscriptions } = doorway;
+fn take_in(doorway: &IntakeSink, message: &paho::Message) {
+    let IntakeSink { log, subscriptions } = doorway;
     let taken = catch_unwind(AssertUnwindSafe(|| {
         // 0, 1 or 2.
         let qos = message.qos() as u8;

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::connecting::{SUBSCRIBE, connect, keep_paho_running, report_loss, retire};
 use super::options::{listening_options, outcome};
 use crate::mqtt::link::{Outcome, Plan};
-use crate::mqtt::listening::Overheard;
+use crate::mqtt::listening::ReceivedMessage;
 
 /// A listening connection.
 pub struct Listener {
@@ -27,7 +27,7 @@ impl Listener {
     pub async fn open(
         plan: &Plan,
         filter: &str,
-        queue: SyncSender<Overheard>,
+        queue: SyncSender<ReceivedMessage>,
         missed: Arc<AtomicU64>,
     ) -> Result<Self, Outcome> {
         keep_paho_running();
@@ -37,7 +37,7 @@ impl Listener {
             report_loss(client, &told);
             client.set_message_callback(move |_, message| {
                 let Some(message) = message else { return };
-                let overheard = Overheard {
+                let overheard = ReceivedMessage {
                     topic: message.topic().to_owned(),
                     payload: message.payload().to_vec(),
                     is_replayed: message.retained(),

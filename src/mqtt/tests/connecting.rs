@@ -16,7 +16,7 @@ use crate::ingest::formats::{Filter, Formats};
 use crate::ingest::testing::log;
 use crate::messages::BrokerAddress;
 use crate::mqtt::Settings;
-use crate::mqtt::client::{Client, Doorway};
+use crate::mqtt::client::{Client, IntakeSink};
 use crate::mqtt::link::{Command, Event, Outgoing, Plan, Qos, Role, Target};
 
 /// Runs a gateway until the log says this of why it does not connect.
@@ -253,7 +253,7 @@ fn many_failed_attempts_leave_nothing_behind() {
         ];
         let (_journal, log) = log(100);
         let subscriptions = Subscriptions::new(Formats::new(Vec::new()), 0);
-        let (client, mut events) = Client::start(Some(Doorway { log, subscriptions })).unwrap();
+        let (client, mut events) = Client::start(Some(IntakeSink { log, subscriptions })).unwrap();
         let sockets = || std::fs::read_dir("/proc/self/fd").unwrap().count();
         let mut before = 0;
         for attempt in 0..400 {

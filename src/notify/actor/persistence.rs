@@ -15,7 +15,7 @@ use super::super::groups::Groups;
 use super::super::settings::ReceiverSettings;
 use super::{Receiver, STORAGE, TARGET, flat};
 use crate::domain::AlertEvent;
-use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, LoadReceiver};
+use crate::messages::{LoadAlerts, LoadReceiver, SaveReceiver, SavedReceiver};
 
 /// When storage didn't, it is asked again after this.
 const STORAGE_REST: Duration = Duration::from_secs(1);
@@ -62,7 +62,7 @@ impl Receiver {
         }));
     }
 
-    fn begin(&mut self, kept: &KeptByReceiver) {
+    fn begin(&mut self, kept: &SavedReceiver) {
         let through = kept.through.unwrap_or(kept.last_event);
         let (groups, unreadable) =
             Groups::restore(self.settings.policy.clone(), through, &kept.parts);
@@ -140,8 +140,8 @@ impl Receiver {
         self.is_keeping = true;
         let through = message.through;
         let route = self.settings.routes.keep.clone();
-        let KeepReceiver { receiver, parts, .. } = &*message;
-        let message = KeepReceiver { receiver: receiver.clone(), through, parts: parts.clone() };
+        let SaveReceiver { receiver, parts, .. } = &*message;
+        let message = SaveReceiver { receiver: receiver.clone(), through, parts: parts.clone() };
         let sent = async move { route.request(message, STORAGE).await };
         ctx.spawn(sent.into_actor(self).map(move |sent, act, ctx| {
             act.is_keeping = false;
@@ -158,8 +158,8 @@ impl Receiver {
         }));
     }
 
-    fn keep_message(&self, through: u64, parts: Vec<(String, Option<String>)>) -> KeepReceiver {
-        KeepReceiver { receiver: self.settings.name.clone(), through, parts }
+    fn keep_message(&self, through: u64, parts: Vec<(String, Option<String>)>) -> SaveReceiver {
+        SaveReceiver { receiver: self.settings.name.clone(), through, parts }
     }
 
     /// Storage did not answer.

@@ -16,7 +16,7 @@ enum Step {
     Begin,
     Finish { taken: bool },
     Refuse,
-    Keep,
+    BrokerStore,
     Crash,
 }
 
@@ -28,7 +28,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (1_i64..400).prop_map(Step::Pass),
         3 => Just(Step::Begin),
         3 => any::<bool>().prop_map(|taken| Step::Finish { taken }),
-        2 => Just(Step::Keep),
+        2 => Just(Step::BrokerStore),
         1 => Just(Step::Crash),
     ]
 }
@@ -205,7 +205,7 @@ impl World {
             Step::Begin => self.begin()?,
             Step::Finish { taken } => self.finish(*taken),
             Step::Refuse => self.refuse(),
-            Step::Keep => self.keep(),
+            Step::BrokerStore => self.keep(),
             Step::Crash => self.crash(),
         }
         prop_assert!(self.bench.groups.agenda.is_consistent());

@@ -10,7 +10,7 @@ use chrono::Utc;
 use tokio::sync::oneshot;
 
 use crate::domain::{AlertEvent, Position};
-use crate::messages::{KeptByReceiver, LoadAlerts, ResumePoint};
+use crate::messages::{LoadAlerts, ResumePoint, SavedReceiver};
 use crate::store::backlog::BacklogItem;
 use crate::store::ledger::{Backend, Ledger, LedgerError};
 use crate::store::watch::Watch;
@@ -29,7 +29,7 @@ pub(super) enum Question {
     },
     Receiver {
         receiver: Arc<str>,
-        reply: oneshot::Sender<Answer<KeptByReceiver>>,
+        reply: oneshot::Sender<Answer<SavedReceiver>>,
     },
     Alerts {
         which: LoadAlerts,
@@ -65,14 +65,14 @@ pub(super) fn answer<T>(found: Result<T, LedgerError>) -> Answer<T> {
 const SLOW_STEP: Duration = Duration::from_millis(50);
 
 /// Slow commit on request, for tests.
-pub(super) struct Slowness {
+pub(super) struct CommitDelay {
     /// Delay added for each row.
     pub per_row: Duration,
     /// Set when the writer stops: the commit is no longer slowed.
     pub hurry: Arc<AtomicBool>,
 }
 
-impl Slowness {
+impl CommitDelay {
     fn last(&self, num_rows: usize) {
         let until = Instant::now() + self.per_row * u32::try_from(num_rows).unwrap_or(u32::MAX);
         while !self.hurry.load(Ordering::Relaxed) {
@@ -99,7 +99,7 @@ pub(super) struct Job {
     /// Questions to be answered after the commit.
     pub questions: Vec<Question>,
     /// Fault to be simulated; `None` in operation.
-    pub slowness: Option<Slowness>,
+    pub slowness: Option<CommitDelay>,
 }
 
 /// Result of a job.

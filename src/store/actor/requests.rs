@@ -15,8 +15,8 @@ use super::job::{Answer, Question, answer};
 use super::{Phase, RETRY_PAUSE, Writer};
 use crate::domain::{AlertEvent, Fingerprint};
 use crate::messages::{
-    ConfirmCommitted, FindStored, KeptByReceiver, LoadAlerts, LoadReceiver, LoadResumePoint,
-    PushAlerts, PushReport, ResumePoint,
+    ConfirmCommitted, FindStored, LoadAlerts, LoadReceiver, LoadResumePoint, PushAlerts,
+    PushReport, ResumePoint, SavedReceiver,
 };
 use crate::store::backlog::{self, BacklogItem};
 use crate::store::ledger::{Backend, LedgerError, LedgerReader, PendingQuery};
@@ -201,7 +201,7 @@ impl Handler<Routed<PushReport>> for Writer {
 }
 
 impl Handler<Routed<LoadReceiver>> for Writer {
-    type Result = ResponseActFuture<Self, Answer<KeptByReceiver>>;
+    type Result = ResponseActFuture<Self, Answer<SavedReceiver>>;
 
     fn handle(&mut self, ask: Routed<LoadReceiver>, ctx: &mut Self::Context) -> Self::Result {
         let receiver = ask.message.receiver.clone();

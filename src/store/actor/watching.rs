@@ -12,7 +12,7 @@ use chrono::Utc;
 
 use super::Writer;
 use crate::domain::{DatabaseFault, Position};
-use crate::store::identity::{Look, Turn};
+use crate::store::identity::{IdentityChange, IdentityCheck};
 use crate::store::ledger::Ledger;
 
 /// Between two looks.
@@ -20,17 +20,17 @@ const LOOK_EACH: Duration = Duration::from_secs(1);
 
 /// How far watching has got.
 #[derive(Debug, Default)]
-pub(super) struct Watching {
+pub(super) struct IdentityWatch {
     /// Whether the incarnation has had the ledger open.
     pub has_opened: bool,
     /// Whether a check is in progress.
     is_looking: bool,
-    settling: Settling,
+    settling: SettleState,
 }
 
 /// Whether the ledger of a database that is not at its path has been settled.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Settling {
+enum SettleState {
     #[default]
     Due,
     UnderWay,
@@ -45,7 +45,7 @@ impl Writer {
     /// True while nothing may be written: the database is not at its path, or was settled and is not usable yet. A
     /// stopping writer stops: what is uncommitted is in the log.
     pub(super) fn is_held(&mut self, ctx: &mut Context<Self>) -> bool {
-        let is_settling = self.watching.settling == Settling::UnderWay;
+        let is_settling = self.watching.settling == SettleState::UnderWay;
         if self.has_database_fault() && self.stopping && !is_settling {
             self.close(ctx);
         }
@@ -61,7 +61,7 @@ impl Writer {
             return;
         }
         if self.watching.is_looking {
-            return self.judge(&Look::unanswered(), None, ctx);
+            return self.judge(&IdentityCheck::unanswered(), None, ctx);
         }
         self.watching.is_looking = true;
         let (watch, committed) = (self.watch.clone(), self.cursors.evaluation.position());
@@ -75,20 +75,25 @@ impl Writer {
     }
 
     /// Applies the result of a check. Everything committed before it is verified, if all files were found.
-    fn judge(&mut self, look: &Look, committed: Option<Position>, ctx: &mut Context<Self>) {
+    fn judge(
+        &mut self,
+        look: &IdentityCheck,
+        committed: Option<Position>,
+        ctx: &mut Context<Self>,
+    ) {
         let turn = self.watch.judge(look, Instant::now(), Utc::now());
         match turn {
-            Turn::Begins(_) => {
+            IdentityChange::Begins(_) => {
                 self.cursors.has_database_fault.store(true, Ordering::Relaxed);
-                self.watching.settling = Settling::Due;
+                self.watching.settling = SettleState::Due;
                 self.push_alerts(ctx); // of commits that wait
             }
-            Turn::Verified | Turn::Ends(_) => {
+            IdentityChange::Verified | IdentityChange::Ends(_) => {
                 self.cursors.verified.advance(committed.unwrap_or_default());
             }
-            Turn::Unverified => {}
+            IdentityChange::Unverified => {}
         }
-        if matches!(turn, Turn::Ends(_)) {
+        if matches!(turn, IdentityChange::Ends(_)) {
             self.cursors.has_database_fault.store(false, Ordering::Relaxed);
             if self.watching.has_opened { self.hasten(ctx) } else { self.start_job(ctx) }
         }
@@ -99,16 +104,17 @@ impl Writer {
     fn settle(&mut self, ctx: &mut Context<Self>) {
         let Some((fault, _)) = self.watch.fault() else { return };
         let is_unreachable = matches!(fault, DatabaseFault::Unreachable(_));
-        if is_unreachable || self.watching.settling != Settling::Due {
+        if is_unreachable || self.watching.settling != SettleState::Due {
             return;
         }
         let Some(ledger) = self.ledger.take() else { return };
-        self.watching.settling = Settling::UnderWay;
+        self.watching.settling = SettleState::UnderWay;
         let settled = actix_rt::task::spawn_blocking(move || settle(ledger, &fault));
         ctx.spawn(settled.into_actor(self).map(|settled, writer, ctx| match settled {
             Ok((ledger, is_settled)) => {
                 writer.ledger = ledger;
-                writer.watching.settling = if is_settled { Settling::Done } else { Settling::Due };
+                writer.watching.settling =
+                    if is_settled { SettleState::Done } else { SettleState::Due };
                 writer.proceed(ctx);
             }
             Err(error) => writer.env.fail::<Self>(ctx, format!("settling died: {error}")),

@@ -34,7 +34,7 @@ pub struct Database {
     pub(in crate::store) connection: Connection,
     pub(in crate::store) naive: bool,
     pub(in crate::store) rejected_keep: i64,
-    pub(in crate::store) sensors: SensorsKnown,
+    pub(in crate::store) sensors: SensorCache,
     pub(in crate::store) checkpoints: Checkpoints,
     /// Publication cursor as last written.
     pub(in crate::store) published: Position,
@@ -42,7 +42,7 @@ pub struct Database {
 }
 
 /// Known content of the tables `sensors` and `series`, so that only changes are written.
-pub(in crate::store) type SensorsKnown = QuickMap<(SensorId, Quantity), (Unit, Location, SeriesId)>;
+pub(in crate::store) type SensorCache = QuickMap<(SensorId, Quantity), (Unit, Location, SeriesId)>;
 
 /// Opens the file for writing, with open hours of its own.
 ///
@@ -93,7 +93,7 @@ pub fn open_sharing(settings: &Settings, hours: SharedHours) -> Result<Database,
         connection,
         naive: settings.naive,
         rejected_keep: i64::try_from(settings.rejected_keep).unwrap_or(i64::MAX),
-        sensors: SensorsKnown::default(),
+        sensors: SensorCache::default(),
         checkpoints: Checkpoints::start(path)?,
         published: 0,
     })

@@ -17,7 +17,7 @@ use crate::domain::{
     AlertEvent, AlertState, Change, Location, Position, Quantity, Reading, Rejected, SensorId,
     Unit, Value,
 };
-use crate::messages::{Judged, KeptByReceiver, LoadAlerts, ResumePoint, Store};
+use crate::messages::{Judged, LoadAlerts, ResumePoint, SavedReceiver, Store};
 use crate::store::ledger::{Backend, Ledger, LedgerError, LedgerReader, Progress, Settings, Work};
 use crate::store::rollups::SharedHours;
 
@@ -215,7 +215,7 @@ impl Ledger for HookedLedger {
         self.0.resume()
     }
 
-    fn receiver(&self, name: &str) -> Result<KeptByReceiver, LedgerError> {
+    fn receiver(&self, name: &str) -> Result<SavedReceiver, LedgerError> {
         self.0.receiver(name)
     }
 

@@ -1,6 +1,7 @@
 //! The SQLite backend: schema, statements, checkpoints. Nothing outside this folder uses SQL, row ids or SQLite
 //! codes.
 
+pub(super) mod broker_state;
 pub(super) mod checkpoint;
 mod columns;
 mod connect;
@@ -11,7 +12,6 @@ pub(super) mod events;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub(super) mod header;
-pub(super) mod kept;
 pub(super) mod open_error;
 mod pool;
 pub(super) mod query;
@@ -39,7 +39,7 @@ use super::ledger::{
 };
 use super::rollups::SharedHours;
 use crate::domain::{AlertEvent, Fingerprint, Position, Reading};
-use crate::messages::{KeptByReceiver, LoadAlerts, ResumePoint};
+use crate::messages::{LoadAlerts, ResumePoint, SavedReceiver};
 
 /// Database file of these settings, and the open hours that its one ledger keeps in memory.
 pub(super) struct Sqlite(pub Settings, pub SharedHours);
@@ -154,7 +154,7 @@ impl Ledger for Database {
         })
     }
 
-    fn receiver(&self, name: &str) -> Result<KeptByReceiver, LedgerError> {
+    fn receiver(&self, name: &str) -> Result<SavedReceiver, LedgerError> {
         self.read(|connection| receivers::kept(connection, name))
     }
 

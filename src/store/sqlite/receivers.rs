@@ -7,7 +7,7 @@ use r2d2_sqlite::rusqlite::{self, Connection, OptionalExtension, params};
 use super::events::{self, EVENT_COLUMNS};
 use super::recall;
 use crate::domain::AlertEvent;
-use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts};
+use crate::messages::{LoadAlerts, SaveReceiver, SavedReceiver};
 
 /// Deletes the state of all receivers but those `named`: one that returns later is new, and is not notified of what
 /// happened meanwhile.
@@ -28,8 +28,8 @@ pub(in crate::store) fn forget_others(
 }
 
 /// Part of a commit; repeated, it changes nothing.
-pub(in crate::store) fn keep(connection: &Connection, keep: &KeepReceiver) -> rusqlite::Result<()> {
-    let KeepReceiver { receiver, through, parts } = keep;
+pub(in crate::store) fn keep(connection: &Connection, keep: &SaveReceiver) -> rusqlite::Result<()> {
+    let SaveReceiver { receiver, through, parts } = keep;
     connection
         .prepare_cached("REPLACE INTO receivers (receiver, through) VALUES (?1, ?2)")?
         .execute(params![receiver, through.cast_signed()])?;
@@ -50,7 +50,7 @@ pub(in crate::store) fn keep(connection: &Connection, keep: &KeepReceiver) -> ru
 pub(in crate::store) fn kept(
     connection: &Connection,
     receiver: &str,
-) -> rusqlite::Result<KeptByReceiver> {
+) -> rusqlite::Result<SavedReceiver> {
     let through = connection
         .prepare_cached("SELECT through FROM receivers WHERE receiver = ?1")?
         .query_row([receiver], |row| row.get::<_, i64>(0))
@@ -61,7 +61,7 @@ pub(in crate::store) fn kept(
         .prepare_cached("SELECT part, state FROM receiver_states WHERE receiver = ?1")?
         .query_map([receiver], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    Ok(KeptByReceiver { through, last_event, parts })
+    Ok(SavedReceiver { through, last_event, parts })
 }
 
 pub(in crate::store) fn alerts(
@@ -123,10 +123,10 @@ mod tests {
     use crate::store::sqlite::fixtures::commit;
     use crate::store::sqlite::fixtures::{alerts as stored_alerts, event, settings};
 
-    fn keep(through: u64, parts: &[(&str, Option<&str>)]) -> KeepReceiver {
+    fn keep(through: u64, parts: &[(&str, Option<&str>)]) -> SaveReceiver {
         let owned =
             |(part, state): &(&str, Option<&str>)| ((*part).to_owned(), state.map(str::to_owned));
-        KeepReceiver { receiver: "a".into(), through, parts: parts.iter().map(owned).collect() }
+        SaveReceiver { receiver: "a".into(), through, parts: parts.iter().map(owned).collect() }
     }
 
     #[test]
@@ -160,7 +160,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut database =
             crate::store::sqlite::database::open(&settings(&folder.path().join("a.db"))).unwrap();
-        assert_eq!(kept(&database.connection, "a").unwrap(), KeptByReceiver::default());
+        assert_eq!(kept(&database.connection, "a").unwrap(), SavedReceiver::default());
         let first = keep(3, &[("x", Some("1")), ("y", Some("2"))]);
         let second = keep(4, &[("x", None), ("y", Some("3"))]);
         commit(&mut database, &[Work::Receiver(&first), Work::Receiver(&second)]).unwrap();
@@ -171,6 +171,6 @@ mod tests {
         forget_others(&mut database.connection, &["a"]).unwrap();
         assert_eq!(kept(&database.connection, "a").unwrap(), found);
         forget_others(&mut database.connection, &["b"]).unwrap();
-        assert_eq!(kept(&database.connection, "a").unwrap(), KeptByReceiver::default());
+        assert_eq!(kept(&database.connection, "a").unwrap(), SavedReceiver::default());
     }
 }

@@ -9,7 +9,7 @@ mod readings;
 use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Transaction, TransactionBehavior, params};
 
-use super::database::{Database, SensorsKnown};
+use super::database::{Database, SensorCache};
 use super::rollups::Rollups;
 use super::rollups::carry::{self, Carried};
 use super::{decoders, events, receivers, resume};
@@ -92,7 +92,7 @@ fn try_commit(
 struct Rows<'a> {
     transaction: &'a Transaction<'a>,
     naive: bool,
-    sensors: &'a mut SensorsKnown,
+    sensors: &'a mut SensorCache,
     rollups: &'a mut Rollups,
     carried: &'a mut Carried,
     num_rejected: i64,

@@ -10,9 +10,9 @@ fn session(role: Role) -> (SessionKey, Identity) {
     ([7; 32], Identity { name: "anne".into(), role })
 }
 
-const fn reading<'a>(hosts: &'a [&'a str]) -> Asking<'a> {
-    Asking {
-        need: Need::Read,
+const fn reading<'a>(hosts: &'a [&'a str]) -> RequestFacts<'a> {
+    RequestFacts {
+        need: RequiredRights::Read,
         hosts,
         authorization: None,
         session: None,
@@ -25,16 +25,22 @@ const fn reading<'a>(hosts: &'a [&'a str]) -> Asking<'a> {
     }
 }
 
-const fn acting<'a>(hosts: &'a [&'a str]) -> Asking<'a> {
+const fn acting<'a>(hosts: &'a [&'a str]) -> RequestFacts<'a> {
     let content_type = Some("application/json");
-    Asking { need: Need::Act, is_change: true, is_post: true, content_type, ..reading(hosts) }
+    RequestFacts {
+        need: RequiredRights::Act,
+        is_change: true,
+        is_post: true,
+        content_type,
+        ..reading(hosts)
+    }
 }
 
 #[test]
 fn where_nobody_logs_in_only_this_machine_is_meant() {
     let from = |hosts: &[&str]| admit(&tcp(None), true, reading(hosts));
     for host in ["localhost", "LocalHost:8420", "127.0.0.1:8420", "127.1.2.3", "[::1]:8420"] {
-        assert_eq!(from(&[host]), Ok(Some(Visitor::anybody())), "{host}");
+        assert_eq!(from(&[host]), Ok(Some(Principal::anybody())), "{host}");
     }
     for host in [
         "",
@@ -48,43 +54,43 @@ fn where_nobody_logs_in_only_this_machine_is_meant() {
         "[::1",
         "localhost:x",
     ] {
-        assert_eq!(from(&[host]), Err(Denied::StrangeHost), "{host}");
+        assert_eq!(from(&[host]), Err(Denial::StrangeHost), "{host}");
     }
-    assert_eq!(from(&[]), Err(Denied::StrangeHost));
-    assert_eq!(from(&["localhost", "evil.example"]), Err(Denied::StrangeHost));
-    assert_eq!(admit(&Door::Local, true, reading(&[])), Ok(Some(Visitor::owner(true))));
-    assert_eq!(admit(&Door::Local, false, acting(&[])), Ok(Some(Visitor::owner(true))));
+    assert_eq!(from(&[]), Err(Denial::StrangeHost));
+    assert_eq!(from(&["localhost", "evil.example"]), Err(Denial::StrangeHost));
+    assert_eq!(admit(&Door::Local, true, reading(&[])), Ok(Some(Principal::owner(true))));
+    assert_eq!(admit(&Door::Local, false, acting(&[])), Ok(Some(Principal::owner(true))));
 }
 
 #[test]
 fn a_token_is_the_right_one_or_none() {
     let with = |authorization| {
-        let asking = Asking { authorization, ..acting(&["anything"]) };
+        let asking = RequestFacts { authorization, ..acting(&["anything"]) };
         admit(&tcp(Some(TOKEN)), false, asking)
     };
-    assert_eq!(with(Some("Bearer s3cret")), Ok(Some(Visitor::owner(false))));
-    assert_eq!(with(Some("bearer  s3cret ")), Ok(Some(Visitor::owner(false))));
+    assert_eq!(with(Some("Bearer s3cret")), Ok(Some(Principal::owner(false))));
+    assert_eq!(with(Some("bearer  s3cret ")), Ok(Some(Principal::owner(false))));
     for wrong in ["Bearer s3cres", "Bearer s3cre", "Basic s3cret", "s3cret", "Bearer "] {
-        assert_eq!(with(Some(wrong)), Err(Denied::NotKnown), "{wrong}");
+        assert_eq!(with(Some(wrong)), Err(Denial::NotKnown), "{wrong}");
     }
-    assert_eq!(with(None), Err(Denied::NotKnown));
+    assert_eq!(with(None), Err(Denial::NotKnown));
 }
 
 #[test]
 fn a_viewer_reads_and_an_operator_acts() {
     let (viewer, operator) = (session(Role::Viewer), session(Role::Operator));
     for door in [tcp(None), tcp(Some(TOKEN))] {
-        let ask = |session, asking| admit(&door, false, Asking { session, ..asking });
+        let ask = |session, asking| admit(&door, false, RequestFacts { session, ..asking });
         let hosts = &["vigie.example"];
-        assert_eq!(ask(None, reading(hosts)), Err(Denied::NotKnown));
-        assert_eq!(ask(None, acting(hosts)), Err(Denied::NotKnown));
-        let user = |session| Ok(Some(Visitor::user(session)));
+        assert_eq!(ask(None, reading(hosts)), Err(Denial::NotKnown));
+        assert_eq!(ask(None, acting(hosts)), Err(Denial::NotKnown));
+        let user = |session| Ok(Some(Principal::user(session)));
         assert_eq!(ask(Some(&viewer), reading(hosts)), user(&viewer));
-        assert_eq!(ask(Some(&viewer), acting(hosts)), Err(Denied::OnlyViewer));
+        assert_eq!(ask(Some(&viewer), acting(hosts)), Err(Denial::OnlyViewer));
         assert_eq!(ask(Some(&operator), acting(hosts)), user(&operator));
-        let by_post = Asking { need: Need::Read, ..acting(hosts) };
+        let by_post = RequestFacts { need: RequiredRights::Read, ..acting(hosts) };
         assert_eq!(ask(Some(&viewer), by_post), user(&viewer));
-        let page = Asking { need: Need::Nothing, ..reading(hosts) };
+        let page = RequestFacts { need: RequiredRights::Nothing, ..reading(hosts) };
         assert_eq!(ask(None, page), Ok(None));
     }
 }
@@ -93,7 +99,7 @@ fn a_viewer_reads_and_an_operator_acts() {
 fn a_session_acts_from_its_own_pages_alone() {
     let operator = session(Role::Operator);
     let from = |origin, fetch_site, hosts| {
-        let asking = Asking { session: Some(&operator), origin, fetch_site, ..acting(hosts) };
+        let asking = RequestFacts { session: Some(&operator), origin, fetch_site, ..acting(hosts) };
         admit(&tcp(None), false, asking).map(drop)
     };
     let host: &[&str] = &["Vigie.example:8420"];
@@ -113,13 +119,14 @@ fn a_session_acts_from_its_own_pages_alone() {
         (Some("http://vigie.example:8420"), Some("same-site")),
         (None, Some("cross-site")),
     ] {
-        assert_eq!(from(origin, site, host), Err(Denied::ForeignOrigin), "{origin:?} {site:?}");
+        assert_eq!(from(origin, site, host), Err(Denial::ForeignOrigin), "{origin:?} {site:?}");
     }
     let two: &[&str] = &["vigie.example", "evil.example"];
-    assert_eq!(from(Some("http://vigie.example"), None, two), Err(Denied::ForeignOrigin));
+    assert_eq!(from(Some("http://vigie.example"), None, two), Err(Denial::ForeignOrigin));
     // Nor can it log somebody in from elsewhere.
-    let login = Asking { need: Need::Nothing, origin: Some("http://evil"), ..acting(host) };
-    assert_eq!(admit(&tcp(None), false, login), Err(Denied::ForeignOrigin));
+    let login =
+        RequestFacts { need: RequiredRights::Nothing, origin: Some("http://evil"), ..acting(host) };
+    assert_eq!(admit(&tcp(None), false, login), Err(Denial::ForeignOrigin));
 }
 
 #[test]
@@ -128,13 +135,14 @@ fn a_page_of_elsewhere_opens_no_websocket() {
         let viewer = session(Role::Viewer);
         let from = |origin| {
             let asking = reading(&["localhost:8420"]);
-            let asking = Asking { session: Some(&viewer), origin, is_upgrade: true, ..asking };
+            let asking =
+                RequestFacts { session: Some(&viewer), origin, is_upgrade: true, ..asking };
             admit(&door, is_open, asking).map(drop)
         };
         assert_eq!(from(None), Ok(()));
         assert_eq!(from(Some("http://LOCALHOST:8420")), Ok(()));
         for origin in ["http://evil.example", "http://localhost", "null", ""] {
-            assert_eq!(from(Some(origin)), Err(Denied::ForeignOrigin), "{origin}");
+            assert_eq!(from(Some(origin)), Err(Denial::ForeignOrigin), "{origin}");
         }
     }
 }
@@ -142,36 +150,37 @@ fn a_page_of_elsewhere_opens_no_websocket() {
 #[test]
 fn the_daemon_itself_is_for_who_may_act_by_login_socket_or_token() {
     let [viewer, operator] = [Role::Viewer, Role::Operator].map(session);
-    for visitor in [Visitor::owner(true), Visitor::owner(false), Visitor::user(&operator)] {
+    for visitor in [Principal::owner(true), Principal::owner(false), Principal::user(&operator)] {
         assert_eq!(admit_owner(Some(&visitor)), Ok(()));
     }
-    assert_eq!(admit_owner(Some(&Visitor::anybody())), Err(Denied::NotOwner));
-    assert_eq!(admit_owner(Some(&Visitor::user(&viewer))), Err(Denied::OnlyViewer));
-    assert_eq!(admit_owner(None), Err(Denied::NotOwner));
+    assert_eq!(admit_owner(Some(&Principal::anybody())), Err(Denial::NotOwner));
+    assert_eq!(admit_owner(Some(&Principal::user(&viewer))), Err(Denial::OnlyViewer));
+    assert_eq!(admit_owner(None), Err(Denial::NotOwner));
 }
 
 #[test]
 fn changes_are_asked_for_in_json() {
-    let change =
-        |content_type| admit(&Door::Local, true, Asking { content_type, ..acting(&[]) }).map(drop);
+    let change = |content_type| {
+        admit(&Door::Local, true, RequestFacts { content_type, ..acting(&[]) }).map(drop)
+    };
     assert_eq!(change(Some("application/json")), Ok(()));
     assert_eq!(change(Some("Application/JSON; charset=utf-8")), Ok(()));
     for other in [None, Some("text/plain"), Some("application/x-www-form-urlencoded")] {
-        assert_eq!(change(other), Err(Denied::NoJson));
+        assert_eq!(change(other), Err(Denial::NoJson));
     }
 }
 
 #[test]
 fn paths_need_rights() {
     for path in ["/", "/a/0123/app.js", "/-/healthy", "/api/v1/session"] {
-        assert_eq!(Need::of(path, true), Need::Nothing, "{path}");
+        assert_eq!(RequiredRights::of(path, true), RequiredRights::Nothing, "{path}");
     }
-    assert_eq!(Need::of("/api/v1/session", false), Need::Nothing);
+    assert_eq!(RequiredRights::of("/api/v1/session", false), RequiredRights::Nothing);
     for path in ["/api/v1/alarms", "/metrics", "/-/ready", "/api/v1/live", "/nothing", "/api"] {
-        assert_eq!(Need::of(path, true), Need::Read, "{path}");
+        assert_eq!(RequiredRights::of(path, true), RequiredRights::Read, "{path}");
     }
-    assert_eq!(Need::of("/api/v1/rules/try", false), Need::Read);
+    assert_eq!(RequiredRights::of("/api/v1/rules/try", false), RequiredRights::Read);
     for path in ["/api/v1/reload", "/api/v1/alarms/x/ack", "/nothing"] {
-        assert_eq!(Need::of(path, false), Need::Act, "{path}");
+        assert_eq!(RequiredRights::of(path, false), RequiredRights::Act, "{path}");
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::ser::Serializer;
 use serde_json::{Value, json};
 
-use super::protocol::{Ask, VERSION};
+use super::protocol::{UpdateRequest, VERSION};
 use crate::config::TimeStyle;
 use crate::domain::{LiveAlarm, LiveChanges, SeriesDescription, SeriesValue};
 use crate::wire::AlarmJson;
@@ -82,7 +82,7 @@ const KINDS: [&str; 4] = ["series", "values", "gone", "alarms"];
 impl State {
     /// A state of the changes that were asked for, without figures, and its version; `None` when what the client has is
     /// void.
-    pub fn of(ask: &Ask, changes: LiveChanges, times: TimeStyle) -> Option<(u64, Self)> {
+    pub fn of(ask: &UpdateRequest, changes: LiveChanges, times: TimeStyle) -> Option<(u64, Self)> {
         if changes.is_full && !ask.is_full {
             return None;
         }

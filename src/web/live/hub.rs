@@ -15,9 +15,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::MOST_FEEDS;
 use super::frames::{Parts, State, Welcome};
-use super::protocol::{Ask, Want};
+use super::protocol::{ClientInterest, UpdateRequest};
 use crate::domain::LiveHeads;
-use crate::web::guard::Visitor;
+use crate::web::guard::Principal;
 use crate::web::{Settings, assets};
 
 /// Frames that are kept for clients in step: of a few rates and wants.
@@ -42,7 +42,7 @@ pub(in crate::web) struct Hub {
 
 /// A state that is one part, as it was written for a client.
 struct SharedFrame {
-    ask: Ask,
+    ask: UpdateRequest,
     version: u64,
     frame: Arc<str>,
     written_at: Duration,
@@ -140,7 +140,7 @@ impl Hub {
     }
 
     /// Versions of the system's and the broker's figures, as far as they are wanted.
-    pub(super) fn figures(&self, want: Want, now: Duration) -> (u64, u64) {
+    pub(super) fn figures(&self, want: ClientInterest, now: Duration) -> (u64, u64) {
         let version = |is_wanted: bool, figures: &Mutex<Figures>| {
             if is_wanted { lock(figures).refresh(now) } else { 0 }
         };
@@ -148,7 +148,7 @@ impl Hub {
     }
 
     /// The first frame.
-    pub(super) fn welcome(&self, visitor: &Visitor) -> serde_json::Value {
+    pub(super) fn welcome(&self, visitor: &Principal) -> serde_json::Value {
         let Settings { times, language, .. } = &self.settings;
         let welcome = Welcome {
             epoch: &self.epoch(),
@@ -163,7 +163,7 @@ impl Hub {
     }
 
     /// Writes what a client is to be sent, or shares what another was sent a moment ago.
-    pub(super) fn build(&self, ask: &Ask, now: Duration) -> Built {
+    pub(super) fn build(&self, ask: &UpdateRequest, now: Duration) -> Built {
         let mut frames = lock(&self.frames);
         frames.retain(|shared| now.saturating_sub(shared.written_at) < SHARED_FOR);
         if let Some(SharedFrame { version, frame, .. }) =
@@ -189,13 +189,18 @@ impl Hub {
     }
 
     /// One complete state for who polls, with everything, from where it resumes.
-    pub(super) fn poll(&self, visitor: &Visitor, epoch: Option<&str>, seq: Option<u64>) -> String {
+    pub(super) fn poll(
+        &self,
+        visitor: &Principal,
+        epoch: Option<&str>,
+        seq: Option<u64>,
+    ) -> String {
         let is_ours = epoch == Some(&*self.epoch());
         let seq = seq.filter(|seq| is_ours && *seq <= self.version()).unwrap_or_default();
         let now = self.now();
         let (system, broker) = (lock(&self.system).refresh(now), lock(&self.broker).refresh(now));
         let ask = |seq| {
-            let mut ask = Ask::everything(seq);
+            let mut ask = UpdateRequest::everything(seq);
             (ask.system, ask.broker) = (Some(system), Some(broker));
             ask
         };
@@ -210,7 +215,7 @@ impl Hub {
     }
 
     /// `None` when what the client has is void.
-    fn state(&self, ask: &Ask) -> Option<(u64, State)> {
+    fn state(&self, ask: &UpdateRequest) -> Option<(u64, State)> {
         let (series, alarms) = ask.since();
         let changes = self.settings.live.since(series, alarms);
         let (version, mut state) = State::of(ask, changes, self.settings.times)?;

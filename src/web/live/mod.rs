@@ -27,7 +27,7 @@ use serde::Deserialize;
 pub(super) use self::frames::seconds;
 pub(super) use self::hub::Hub;
 use super::answers::error;
-use super::guard::Visitor;
+use super::guard::Principal;
 use super::routes::Shared;
 use crate::domain::{LiveChanges, LiveHeads, SeriesDescription, SeriesValue};
 
@@ -63,7 +63,7 @@ pub(super) async fn serve(
     payload: web::Payload,
     api: Shared,
 ) -> HttpResponse {
-    let Some(visitor) = request.extensions().get::<Visitor>().cloned() else {
+    let Some(visitor) = request.extensions().get::<Principal>().cloned() else {
         return error(StatusCode::INTERNAL_SERVER_ERROR, "nobody decided who may ask this");
     };
     if !request.headers().contains_key(header::UPGRADE) {
@@ -81,7 +81,7 @@ pub(super) async fn serve(
     }
 }
 
-fn poll(request: &HttpRequest, visitor: &Visitor, hub: &Hub) -> HttpResponse {
+fn poll(request: &HttpRequest, visitor: &Principal, hub: &Hub) -> HttpResponse {
     match web::Query::<Resume>::from_query(request.query_string()) {
         Ok(web::Query(Resume { epoch, seq })) => HttpResponse::Ok()
             .content_type("application/json")

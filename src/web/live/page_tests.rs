@@ -6,7 +6,7 @@ use chrono::DateTime;
 use serde_json::Value;
 
 use super::frames::{self, State, Welcome};
-use super::protocol::{Ask, Feed};
+use super::protocol::{Feed, UpdateRequest};
 use crate::config::TimeStyle;
 use crate::domain::{
     AlarmKey, AlarmOf, AlarmView, LiveAlarm, LiveChanges, Location, Priority, Quantity, SensorId,
@@ -104,7 +104,7 @@ fn the_page_shows_what_the_daemon_sends() {
     };
     let times = TimeStyle { naive: false, zone: chrono_tz::Tz::UTC };
     let state = |seq, changes, now| {
-        let (_, state) = State::of(&Ask::everything(seq), changes, times).unwrap();
+        let (_, state) = State::of(&UpdateRequest::everything(seq), changes, times).unwrap();
         serde_json::from_str(&state.whole(now)).unwrap()
     };
     let expected = [

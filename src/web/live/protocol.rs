@@ -37,7 +37,7 @@ pub(super) const VERSION: u8 = 1;
 
 /// What a client wants to be sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Want {
+pub(super) struct ClientInterest {
     /// Ticks between two states with series; `None` for no series.
     pub period: Option<u64>,
     pub alarms: bool,
@@ -56,7 +56,7 @@ struct Positions {
 
 /// A state to be sent: of each kind that is due, what changed after what the client has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ask {
+pub(super) struct UpdateRequest {
     /// What the client has; nothing where it is void.
     series: u64,
     alarms: u64,
@@ -70,7 +70,7 @@ pub(super) struct Ask {
     pub is_full: bool,
 }
 
-impl Ask {
+impl UpdateRequest {
     /// A state with everything, for who polls: what changed after a version, or all there is.
     pub const fn everything(seq: u64) -> Self {
         Self {
@@ -108,16 +108,16 @@ impl Ask {
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum NextStep {
     Wait,
     Beat,
-    State(Ask),
+    State(UpdateRequest),
     Close(Refusal),
 }
 
 /// What a client's frame asks for at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum FrameRequest {
     Hello,
     Other,
 }
@@ -152,7 +152,7 @@ pub(super) struct Feed {
     is_greeted: bool,
     /// Whether what the client has is void, or nothing.
     is_fresh: bool,
-    want: Want,
+    want: ClientInterest,
     has: Positions,
     in_flight: Option<InFlight>,
     last_sent: Duration,
@@ -182,14 +182,14 @@ struct ClientWant {
 }
 
 impl ClientWant {
-    fn understood(&self) -> Result<Want, Refusal> {
+    fn understood(&self) -> Result<ClientInterest, Refusal> {
         if !(0.0..=TICKS).contains(&self.series) {
             return Err(Refusal::NotUnderstood);
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 240")]
         let period = (self.series > 0.0)
             .then(|| (TICKS / self.series).round().clamp(1.0, LONGEST_PERIOD) as u64);
-        Ok(Want { period, alarms: self.alarms, system: self.system, broker: self.broker })
+        Ok(ClientInterest { period, alarms: self.alarms, system: self.system, broker: self.broker })
     }
 }
 
@@ -200,7 +200,7 @@ impl Feed {
             began: now,
             is_greeted: false,
             is_fresh: true,
-            want: Want::default(),
+            want: ClientInterest::default(),
             has: Positions::default(),
             in_flight: None,
             last_sent: now,
@@ -210,7 +210,7 @@ impl Feed {
     }
 
     /// What the client wants.
-    pub const fn want(&self) -> Want {
+    pub const fn want(&self) -> ClientInterest {
         self.want
     }
 
@@ -223,22 +223,22 @@ impl Feed {
         text: &str,
         now: Duration,
         (epoch, version): (&str, u64),
-    ) -> Result<Heard, Refusal> {
+    ) -> Result<FrameRequest, Refusal> {
         self.count(now)?;
         let frame: ClientFrame = serde_json::from_str(text).map_err(|_| Refusal::NotUnderstood)?;
         if !self.is_greeted {
             self.greet(&frame, (epoch, version))?;
-            return Ok(Heard::Hello);
+            return Ok(FrameRequest::Hello);
         }
         match frame {
             ClientFrame { hello: Some(_), .. } => Err(Refusal::HelloAgain),
             ClientFrame { epoch: None, seq: None, ack: Some(seq), want: None, .. } => {
                 self.acknowledge(seq);
-                Ok(Heard::Other)
+                Ok(FrameRequest::Other)
             }
             ClientFrame { epoch: None, seq: None, ack: None, want: Some(want), .. } => {
                 self.want = want.understood()?;
-                Ok(Heard::Other)
+                Ok(FrameRequest::Other)
             }
             _ => Err(Refusal::NotUnderstood),
         }
@@ -282,25 +282,30 @@ impl Feed {
     }
 
     /// What to send now, if anything. `figures` has the versions of the system's and the broker's figures.
-    pub fn next(&mut self, now: Duration, heads: LiveHeads, figures: (u64, u64)) -> Next {
+    pub fn next(&mut self, now: Duration, heads: LiveHeads, figures: (u64, u64)) -> NextStep {
         if !self.is_greeted {
             let is_late = now.saturating_sub(self.began) >= HELLO_WITHIN;
-            return if is_late { Next::Close(Refusal::NoHello) } else { Next::Wait };
+            return if is_late { NextStep::Close(Refusal::NoHello) } else { NextStep::Wait };
         }
         let since = |at: Duration| now.saturating_sub(at);
         match &self.in_flight {
-            Some(flight) if since(flight.sent_at) >= SLEEPS_AFTER => return Next::Wait,
+            Some(flight) if since(flight.sent_at) >= SLEEPS_AFTER => return NextStep::Wait,
             None => {
                 if let Some(ask) = self.ask(now, heads, figures) {
-                    return Next::State(ask);
+                    return NextStep::State(ask);
                 }
             }
             Some(_) => {}
         }
-        if since(self.last_sent) >= BEAT_AFTER { Next::Beat } else { Next::Wait }
+        if since(self.last_sent) >= BEAT_AFTER { NextStep::Beat } else { NextStep::Wait }
     }
 
-    fn ask(&self, now: Duration, heads: LiveHeads, (system, broker): (u64, u64)) -> Option<Ask> {
+    fn ask(
+        &self,
+        now: Duration,
+        heads: LiveHeads,
+        (system, broker): (u64, u64),
+    ) -> Option<UpdateRequest> {
         let Self { want, has, is_fresh, .. } = *self;
         let has_series = heads.series <= has.series;
         let series = want.period.is_some() && (is_fresh || !has_series && self.is_turn(now));
@@ -308,7 +313,7 @@ impl Feed {
         let system = (want.system && system > has.system).then_some(system);
         let broker = (want.broker && broker > has.broker).then_some(broker);
         let is_any = series || alarms || system.is_some() || broker.is_some();
-        is_any.then_some(Ask {
+        is_any.then_some(UpdateRequest {
             series: if is_fresh { 0 } else { has.series },
             alarms: if is_fresh { 0 } else { has.alarms },
             // Kinds that did not change go along: then the client resumes from this state, not from one before.
@@ -329,7 +334,7 @@ impl Feed {
     }
 
     /// The client is being sent a state of a version.
-    pub fn sending(&mut self, ask: &Ask, version: u64, now: Duration) {
+    pub fn sending(&mut self, ask: &UpdateRequest, version: u64, now: Duration) {
         let (series, alarms) = ask.then(version);
         let then = Positions {
             series,

@@ -12,9 +12,9 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::frames;
 use super::hub::{Built, Hub};
-use super::protocol::{Ask, Feed, Heard, Next, Refusal, TICK};
+use super::protocol::{Feed, FrameRequest, NextStep, Refusal, TICK, UpdateRequest};
 use crate::web::Access;
-use crate::web::guard::Visitor;
+use crate::web::guard::Principal;
 use crate::web::routes::Shared;
 
 /// How long a client may take to make room for a frame.
@@ -45,7 +45,7 @@ enum End {
 struct Client {
     access: Arc<Access>,
     hub: Arc<Hub>,
-    visitor: Visitor,
+    visitor: Principal,
     socket: Session,
     feed: Feed,
     heard_at: Duration,
@@ -55,7 +55,7 @@ struct Client {
 }
 
 /// Serves one client until its end.
-pub(super) async fn run(api: Shared, visitor: Visitor, socket: Session, messages: MessageStream) {
+pub(super) async fn run(api: Shared, visitor: Principal, socket: Session, messages: MessageStream) {
     let (hub, access) = (api.hub.clone(), api.settings.access.clone());
     let Some(_place) = hub.place() else { return close(socket, End::Full).await };
     let now = hub.now();
@@ -118,8 +118,8 @@ impl Client {
         let epoch = self.hub.epoch();
         let heard = self.feed.hear(text, now, (&epoch, self.hub.version()));
         match heard.map_err(End::Refused)? {
-            Heard::Other => Ok(()),
-            Heard::Hello => {
+            FrameRequest::Other => Ok(()),
+            FrameRequest::Hello => {
                 let welcome = self.hub.welcome(&self.visitor).to_string();
                 self.send(welcome).await?;
                 self.step().await
@@ -148,17 +148,17 @@ impl Client {
         let now = self.hub.now();
         let figures = self.hub.figures(self.feed.want(), now);
         match self.feed.next(now, self.hub.heads(), figures) {
-            Next::Wait => Ok(()),
-            Next::Close(refusal) => Err(End::Refused(refusal)),
-            Next::Beat => {
+            NextStep::Wait => Ok(()),
+            NextStep::Close(refusal) => Err(End::Refused(refusal)),
+            NextStep::Beat => {
                 self.feed.beating(now);
                 self.send(frames::beat(Hub::wall())).await
             }
-            Next::State(ask) => self.send_state(&ask, now).await,
+            NextStep::State(ask) => self.send_state(&ask, now).await,
         }
     }
 
-    async fn send_state(&mut self, ask: &Ask, now: Duration) -> Result<(), End> {
+    async fn send_state(&mut self, ask: &UpdateRequest, now: Duration) -> Result<(), End> {
         match self.hub.build(ask, now) {
             Built::Void => {
                 self.feed.renew();

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::frames::State;
-use super::protocol::{Feed, Next, TICK};
+use super::protocol::{Feed, NextStep, TICK};
 use crate::alarms::engine::SeriesView;
 use crate::config::TimeStyle;
 use crate::domain::{
@@ -48,7 +48,7 @@ enum Step {
     Hear,
     Cut,
     Connect,
-    Want {
+    ClientInterest {
         hz: u8,
         alarms: bool,
     },
@@ -68,7 +68,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Hear),
         2 => Just(Step::Cut),
         3 => Just(Step::Connect),
-        1 => (0..5_u8, any::<bool>()).prop_map(|(hz, alarms)| Step::Want { hz, alarms }),
+        1 => (0..5_u8, any::<bool>()).prop_map(|(hz, alarms)| Step::ClientInterest { hz, alarms }),
     ]
 }
 
@@ -197,7 +197,7 @@ impl Plant {
             Step::Hear => self.hear(),
             Step::Cut => self.cut(),
             Step::Connect => self.connect(),
-            Step::Want { hz, alarms } => {
+            Step::ClientInterest { hz, alarms } => {
                 self.want = (hz, alarms);
                 let want = json!({ "series": hz, "alarms": alarms });
                 self.up.push_back(json!({ "want": want }).to_string());
@@ -247,7 +247,7 @@ impl Plant {
     fn tick(&mut self) {
         self.now += TICK;
         let Some(feed) = &mut self.feed else { return };
-        let Next::State(ask) = feed.next(self.now, self.table.heads(), (0, 0)) else { return };
+        let NextStep::State(ask) = feed.next(self.now, self.table.heads(), (0, 0)) else { return };
         let (series, alarms) = ask.since();
         match State::of(&ask, self.table.since(series, alarms), TIMES) {
             None => feed.renew(),
@@ -288,7 +288,7 @@ impl Plant {
     }
 
     fn truth(&self) -> Known {
-        let ask = super::protocol::Ask::everything(0);
+        let ask = super::protocol::UpdateRequest::everything(0);
         let (_, state) = State::of(&ask, self.table.since(Some(0), Some(0)), TIMES).unwrap();
         let mut truth = Known::default();
         truth.apply(&serde_json::from_str(&state.whole(0)).unwrap());

@@ -10,7 +10,7 @@ use crate::broker::hub::Loss;
 use crate::broker::hub::delivery::{
     Delivery, NUM_IDS, Sent, Stage, completion, packet_id, publish, release, wire_size,
 };
-use crate::broker::hub::keeping::{Keeping, Key, Value};
+use crate::broker::hub::persistence::{Key, PendingChanges, Value};
 use crate::broker::hub::retained::Retained;
 
 /// Topics looked at for one step of a load.
@@ -21,7 +21,7 @@ impl<W> Session<W> {
     pub fn take(
         &mut self,
         retained: &Retained,
-        keeping: &mut Keeping,
+        keeping: &mut PendingChanges,
         now: i64,
         room: usize,
         oversized: &mut Loss,
@@ -79,7 +79,7 @@ impl<W> Session<W> {
     }
 
     /// Whether something would be sent once a group of changes is written.
-    pub fn is_waiting_for(&self, keeping: &Keeping) -> bool {
+    pub fn is_waiting_for(&self, keeping: &PendingChanges) -> bool {
         let control = self.control.front().is_some_and(|(after, _)| !keeping.is_written(*after));
         control || self.waiting.front().is_some_and(|it| !keeping.is_written(it.after))
     }
@@ -112,7 +112,13 @@ impl<W> Session<W> {
     }
 
     /// Queues a part of the load in progress.
-    fn step_load(&mut self, retained: &Retained, keeping: &mut Keeping, now: i64, room: usize) {
+    fn step_load(
+        &mut self,
+        retained: &Retained,
+        keeping: &mut PendingChanges,
+        now: i64,
+        room: usize,
+    ) {
         let Some((load, options)) = self.loads.pop_front() else { return };
         let (found, next) = retained.step(&load, now, LOAD_STEP, room);
         let filter = load.filter;
@@ -136,7 +142,7 @@ impl<W> Session<W> {
         self.sent.binary_search_by_key(&(first + ahead), |sent| sent.number).ok()
     }
 
-    fn complete(&mut self, at: usize, keeping: &mut Keeping) {
+    fn complete(&mut self, at: usize, keeping: &mut PendingChanges) {
         if let Some(sent) = self.sent.remove(at) {
             if let Stage::Sent(delivery) = &sent.stage {
                 self.bytes -= delivery.size();
@@ -148,7 +154,7 @@ impl<W> Session<W> {
     }
 
     /// The client has a message of QoS 1.
-    pub fn acknowledged(&mut self, id: NonZeroU16, keeping: &mut Keeping) {
+    pub fn acknowledged(&mut self, id: NonZeroU16, keeping: &mut PendingChanges) {
         if let Some(at) = self.position(id)
             && let Stage::Sent(Delivery { qos: QoS::AtLeastOnce, .. }) = self.sent[at].stage
         {
@@ -157,7 +163,12 @@ impl<W> Session<W> {
     }
 
     /// The client has a message of QoS 2, or won't.
-    pub fn received(&mut self, id: NonZeroU16, reason: PublishAckReason, keeping: &mut Keeping) {
+    pub fn received(
+        &mut self,
+        id: NonZeroU16,
+        reason: PublishAckReason,
+        keeping: &mut PendingChanges,
+    ) {
         let at = self.position(id);
         let mut after = 0;
         if let Some(at) = at {
@@ -187,7 +198,7 @@ impl<W> Session<W> {
     }
 
     /// The client has completed a message of QoS 2.
-    pub fn completed(&mut self, id: NonZeroU16, keeping: &mut Keeping) {
+    pub fn completed(&mut self, id: NonZeroU16, keeping: &mut PendingChanges) {
         if let Some(at) = self.position(id)
             && matches!(self.sent[at].stage, Stage::Received)
         {
@@ -196,7 +207,7 @@ impl<W> Session<W> {
     }
 
     /// Handles PUBREL of a QoS 2 message that the client published.
-    pub fn released(&mut self, id: NonZeroU16, keeping: &mut Keeping) {
+    pub fn released(&mut self, id: NonZeroU16, keeping: &mut PendingChanges) {
         let mut ack = completion(id);
         if !self.incoming.remove(&id) {
             ack.reason_code = PublishAck2Reason::PacketIdNotFound;
@@ -210,7 +221,7 @@ impl<W> Session<W> {
     }
 
     /// The client has published a message of QoS 2.
-    pub fn came_in(&mut self, id: NonZeroU16, keeping: &mut Keeping) {
+    pub fn came_in(&mut self, id: NonZeroU16, keeping: &mut PendingChanges) {
         self.incoming.insert(id);
         if let Some(kept) = self.kept {
             keeping.put(Key::Incoming(kept, id.get()), Value::Incoming);

@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::{AlertState, ReadingCounts};
-use crate::messages::{KeepReceiver, Store};
+use crate::messages::{SaveReceiver, Store};
 use crate::store::ledger::Work;
 use crate::store::sqlite::database::{Database, open};
 use crate::store::sqlite::fixtures::{
@@ -210,12 +210,12 @@ fn alerts_go_but_those_that_are_needed() {
     bench.send(&store);
     let published: Vec<_> = [0, 1, 2, 5, 6].map(|n| numbers[n]).into();
     let delivered = Work::Delivered { numbers: &published, at: at(1) };
-    let keep = KeepReceiver { receiver: "shift".into(), through: numbers[4], parts: Vec::new() };
+    let keep = SaveReceiver { receiver: "shift".into(), through: numbers[4], parts: Vec::new() };
     commit(&mut bench.database, &[delivered, Work::Receiver(&keep)]).unwrap();
     bench.pass(12 * 24);
     let left = "SELECT alert_id FROM alerts ORDER BY id";
     assert_eq!(texts(&bench.path, left), ["b", "c", "c", "d", "d"]);
-    let keep = KeepReceiver { through: numbers[6], ..keep };
+    let keep = SaveReceiver { through: numbers[6], ..keep };
     commit(&mut bench.database, &[Work::Receiver(&keep)]).unwrap();
     bench.pass(2);
     assert_eq!(texts(&bench.path, left), ["b", "c", "c"]);

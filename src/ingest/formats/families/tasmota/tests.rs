@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Preset;
 use crate::domain::{DecoderChange, ReadingClock};
-use crate::ingest::formats::{Decoders, Formats, Taken};
+use crate::ingest::formats::{DecodedMessage, Decoders, Formats};
 
 fn table(topic: Option<&str>, base: Option<&str>, device: Option<&str>) -> PresetTable {
     let [topic, base, device] = [topic, base, device].map(|it| it.map(str::to_owned));
@@ -38,7 +38,7 @@ impl Stage {
         let payload = payload.as_bytes();
         let message = Message { topic, payload, received_at, is_replayed: false };
         let taken = self.decoders.decode(&message, &mut self.changes);
-        taken.map(|Taken { decoded, .. }| decoded)
+        taken.map(|DecodedMessage { decoded, .. }| decoded)
     }
 
     /// Readings and faults of a message, a line each.

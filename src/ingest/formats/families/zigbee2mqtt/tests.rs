@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Preset;
 use crate::domain::DecoderChange;
-use crate::ingest::formats::{Decoders, Formats, Taken};
+use crate::ingest::formats::{DecodedMessage, Decoders, Formats};
 
 const DEVICES: &str = r#"[
   {"ieee_address":"0x1","type":"Coordinator","friendly_name":"Coordinator","definition":null},
@@ -62,7 +62,8 @@ impl Stage {
         let (topic, payload) = (topic.as_str(), payload.as_bytes());
         let received_at = DateTime::UNIX_EPOCH;
         let message = Message { topic, payload, received_at, is_replayed: false };
-        let Taken { decoded, .. } = self.decoders.decode(&message, &mut self.changes).unwrap();
+        let DecodedMessage { decoded, .. } =
+            self.decoders.decode(&message, &mut self.changes).unwrap();
         decoded
     }
 

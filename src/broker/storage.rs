@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::access::Door;
+use super::access::AccessSnapshot;
 use super::hub::{Hub, Restoring};
 use super::limits;
 use crate::config::BrokerLimits;
-use crate::domain::KeptChange;
+use crate::domain::BrokerStateChange;
 
 /// Persistent storage of the hub.
-pub trait Keep: Send + Sync {
+pub trait BrokerStore: Send + Sync {
     /// Shows all keys in their order, with their values. Blocks.
     ///
     /// # Errors
@@ -20,7 +20,7 @@ pub trait Keep: Send + Sync {
     ///
     /// # Errors
     /// Error text: what can't be written.
-    fn apply(&self, changes: &mut dyn Iterator<Item = KeptChange>) -> Result<(), String>;
+    fn apply(&self, changes: &mut dyn Iterator<Item = BrokerStateChange>) -> Result<(), String>;
 }
 
 /// A random id of the installation.
@@ -32,8 +32,8 @@ pub fn random_mark() -> String {
 /// Loads the persisted hub. Blocks.
 pub(super) fn restore<W: Clone>(
     now: i64,
-    keep: Option<&Arc<dyn Keep>>,
-    door: &Door,
+    keep: Option<&Arc<dyn BrokerStore>>,
+    door: &AccessSnapshot,
     limits: &BrokerLimits,
 ) -> Result<Hub<W>, String> {
     let hub = Hub::new(limits::of_hub(limits));

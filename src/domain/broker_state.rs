@@ -2,7 +2,7 @@
 
 /// Change of the stored state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeptChange {
+pub enum BrokerStateChange {
     /// Sets the value of a key.
     Put(Vec<u8>, Vec<u8>),
     /// Deletes a key.

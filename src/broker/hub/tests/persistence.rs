@@ -7,18 +7,20 @@ use std::num::NonZeroU32;
 
 use super::*;
 use crate::broker::hub::{Admission, Restoring};
-use crate::domain::KeptChange;
+use crate::domain::BrokerStateChange;
 
 /// What is on disk.
 #[derive(Default, Clone)]
 struct Disk(BTreeMap<Vec<u8>, Vec<u8>>);
 
 impl Disk {
-    fn apply(&mut self, change: KeptChange) {
+    fn apply(&mut self, change: BrokerStateChange) {
         match change {
-            KeptChange::Put(key, value) => drop(self.0.insert(key, value)),
-            KeptChange::Delete(key) => drop(self.0.remove(&key)),
-            KeptChange::DeleteAll(prefix) => self.0.retain(|key, _| !key.starts_with(&prefix)),
+            BrokerStateChange::Put(key, value) => drop(self.0.insert(key, value)),
+            BrokerStateChange::Delete(key) => drop(self.0.remove(&key)),
+            BrokerStateChange::DeleteAll(prefix) => {
+                self.0.retain(|key, _| !key.starts_with(&prefix))
+            }
         }
     }
 

@@ -25,13 +25,13 @@ const LONGEST_WAIT: Duration = Duration::from_secs(12);
 
 /// Failure counters, each with the time of its next turn; `None` before the first.
 #[derive(Debug, Default)]
-pub(super) struct Brake(Failures<Option<Instant>>);
+pub(super) struct LoginThrottle(Failures<Option<Instant>>);
 
 /// Too many tries wait already.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooMany;
 
-impl Brake {
+impl LoginThrottle {
     /// How long a try has to wait for its turn.
     pub fn wait(&mut self, from: IpAddr, name: &str, now: Instant) -> Result<Duration, TooMany> {
         let (of_network, of_name) = (Source::network(from), Source::name(from, name));
@@ -80,8 +80,8 @@ mod tests {
     const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 8));
 
     /// A brake that has seen some failures of a name.
-    fn after(failures: u32, now: Instant) -> Brake {
-        let mut brake = Brake::default();
+    fn after(failures: u32, now: Instant) -> LoginThrottle {
+        let mut brake = LoginThrottle::default();
         for _ in 0..failures {
             brake.fail(HERE, "pump", now);
         }
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_network_that_tries_many_names_takes_turns_with_all() {
-        let (mut brake, now) = (Brake::default(), Instant::now());
+        let (mut brake, now) = (LoginThrottle::default(), Instant::now());
         for number in 0..FREE_NAMES {
             brake.fail(HERE, &format!("user{number}"), now);
         }
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn counts_are_bounded_and_the_network_stays() {
-        let (mut brake, mut now) = (Brake::default(), Instant::now());
+        let (mut brake, mut now) = (LoginThrottle::default(), Instant::now());
         for number in 0..2 * MOST_COUNTS {
             now += Duration::from_millis(1);
             brake.fail(HERE, &format!("user{number}"), now);

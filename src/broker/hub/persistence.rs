@@ -20,27 +20,27 @@ use tokio_util::codec::{Decoder, Encoder};
 use super::delivery::{Delivery, packet_id, publish};
 use super::filters::Options;
 use super::message::Message;
-use crate::domain::KeptChange;
+use crate::domain::BrokerStateChange;
 
 /// Number of a persistent session; never reused.
-pub(super) type KeptId = u64;
+pub(super) type PersistedId = u64;
 
 /// Key of persistent state, in the order of loading: a session before its contents.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
-    Session(KeptId),
-    Subscription(KeptId, ByteString),
+    Session(PersistedId),
+    Subscription(PersistedId, ByteString),
     /// Queued delivery, by its number within the session.
-    Waiting(KeptId, u64),
+    Waiting(PersistedId, u64),
     /// Packet id of a message of QoS 2 that was published, and not released.
-    Incoming(KeptId, u16),
+    Incoming(PersistedId, u16),
     Retained(ByteString),
 }
 
 /// Value of a key.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
-    Session(KeptSession),
+    Session(PersistedSession),
     /// With whether retained messages are still to be loaded for it.
     Subscription(Options, bool),
     Waiting(Delivery),
@@ -52,7 +52,7 @@ pub(super) enum Value {
 
 /// The session itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct KeptSession {
+pub(super) struct PersistedSession {
     pub client: String,
     pub user: Option<String>,
     pub keep_ms: i64,
@@ -61,7 +61,7 @@ pub(super) struct KeptSession {
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct KeptOptions {
+struct PersistedOptions {
     qos: u8,
     no_local: bool,
     retain_as_published: bool,
@@ -71,11 +71,11 @@ struct KeptOptions {
 
 /// Changes since the last group was taken, and which groups are written.
 #[derive(Debug, Default)]
-pub(super) struct Keeping {
+pub(super) struct PendingChanges {
     /// Whether anything is persisted.
     pub is_on: bool,
     changes: BTreeMap<Key, Option<Value>>,
-    ended: Vec<KeptId>,
+    ended: Vec<PersistedId>,
     /// Number of changes and of ended sessions so far.
     num_changed: u64,
     num_ended: u64,
@@ -84,7 +84,7 @@ pub(super) struct Keeping {
     /// Number of the last taken group.
     taken: u64,
     written: u64,
-    last_id: KeptId,
+    last_id: PersistedId,
 }
 
 /// Changes that are written together.
@@ -92,18 +92,18 @@ pub(super) struct Keeping {
 pub(in crate::broker) struct Group {
     pub number: u64,
     changes: BTreeMap<Key, Option<Value>>,
-    ended: Vec<KeptId>,
+    ended: Vec<PersistedId>,
 }
 
-impl Keeping {
+impl PendingChanges {
     /// Number for a new session.
-    pub fn next_id(&mut self) -> KeptId {
+    pub fn next_id(&mut self) -> PersistedId {
         self.last_id += 1;
         self.last_id
     }
 
     /// Notes the number of a loaded session as used.
-    pub fn used(&mut self, id: KeptId) {
+    pub fn used(&mut self, id: PersistedId) {
         self.last_id = self.last_id.max(id);
     }
 
@@ -111,7 +111,7 @@ impl Keeping {
         self.change(key, Some(value));
     }
 
-    /// Forgets a key, which was put for the first time when [`Keeping::latest`] was `since`.
+    /// Forgets a key, which was put for the first time when [`PendingChanges::latest`] was `since`.
     pub fn delete(&mut self, key: Key, since: u64) {
         if since > self.taken {
             // It is in no taken group, so there is nothing to delete. Whatever depends on the group still waits.
@@ -130,7 +130,7 @@ impl Keeping {
     }
 
     /// Ends a session and deletes all its state.
-    pub fn end(&mut self, id: KeptId) {
+    pub fn end(&mut self, id: PersistedId) {
         if self.ended.last() == Some(&id) {
             return;
         }
@@ -187,14 +187,15 @@ impl Keeping {
 
 impl Group {
     /// Changes to write.
-    pub fn changes(&self) -> impl Iterator<Item = KeptChange> + '_ {
+    pub fn changes(&self) -> impl Iterator<Item = BrokerStateChange> + '_ {
         let changes = self.changes.iter().map(|(key, value)| match value {
-            Some(value) => KeptChange::Put(key.bytes(), value.bytes()),
-            None => KeptChange::Delete(key.bytes()),
+            Some(value) => BrokerStateChange::Put(key.bytes(), value.bytes()),
+            None => BrokerStateChange::Delete(key.bytes()),
         });
         let kinds = [kind::SESSION, kind::SUBSCRIPTION, kind::WAITING, kind::INCOMING];
         let ended = self.ended.iter().flat_map(move |id| {
-            kinds.map(|kind| KeptChange::DeleteAll([&[kind][..], &id.to_be_bytes()].concat()))
+            kinds
+                .map(|kind| BrokerStateChange::DeleteAll([&[kind][..], &id.to_be_bytes()].concat()))
         });
         changes.chain(ended)
     }
@@ -210,7 +211,7 @@ mod kind {
 
 impl Key {
     /// Session of the key.
-    pub const fn session(&self) -> Option<KeptId> {
+    pub const fn session(&self) -> Option<PersistedId> {
         match self {
             Self::Session(id)
             | Self::Subscription(id, _)
@@ -221,8 +222,9 @@ impl Key {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let of =
-            |kind: u8, id: &KeptId, rest: &[u8]| [&[kind][..], &id.to_be_bytes(), rest].concat();
+        let of = |kind: u8, id: &PersistedId, rest: &[u8]| {
+            [&[kind][..], &id.to_be_bytes(), rest].concat()
+        };
         match self {
             Self::Session(id) => of(kind::SESSION, id, &[]),
             Self::Subscription(id, filter) => of(kind::SUBSCRIPTION, id, filter.as_bytes()),
@@ -259,7 +261,7 @@ impl Value {
         match self {
             Self::Session(session) => serde_json::to_vec(session).unwrap_or_default(),
             Self::Subscription(options, is_loading) => {
-                let options = KeptOptions {
+                let options = PersistedOptions {
                     qos: options.qos.value(),
                     no_local: options.no_local,
                     retain_as_published: options.retain_as_published,
@@ -283,7 +285,7 @@ impl Value {
         Some(match key {
             Key::Session(_) => Self::Session(serde_json::from_slice(bytes).ok()?),
             Key::Subscription(..) => {
-                let options: KeptOptions = serde_json::from_slice(bytes).ok()?;
+                let options: PersistedOptions = serde_json::from_slice(bytes).ok()?;
                 let is_loading = options.is_loading;
                 let options = Options {
                     qos: QoS::try_from(options.qos).ok()?,

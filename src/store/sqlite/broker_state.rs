@@ -11,7 +11,7 @@ use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, OptionalExtension as _,
 use super::connect::open_to_write;
 use super::open_error::{OpenError, Reason};
 use crate::config::Durability;
-use crate::domain::KeptChange;
+use crate::domain::BrokerStateChange;
 
 /// `application_id` of the file (`VgBk`).
 const APPLICATION: i32 = 0x5667_426B;
@@ -21,9 +21,9 @@ const VERSION: i32 = 1;
 
 /// The open file.
 #[derive(Debug)]
-pub struct Kept(Mutex<Connection>);
+pub struct BrokerStateTable(Mutex<Connection>);
 
-impl Kept {
+impl BrokerStateTable {
     /// Opens the file, created as needed. Returns the path to which an unreadable file was moved.
     ///
     /// # Errors
@@ -74,7 +74,10 @@ impl Kept {
     ///
     /// # Errors
     /// Error text: what can't be written.
-    pub fn apply(&self, changes: &mut dyn Iterator<Item = KeptChange>) -> Result<(), String> {
+    pub fn apply(
+        &self,
+        changes: &mut dyn Iterator<Item = BrokerStateChange>,
+    ) -> Result<(), String> {
         let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let write = || {
             let transaction = connection.transaction()?;
@@ -87,17 +90,17 @@ impl Kept {
     }
 }
 
-fn make(transaction: &Transaction<'_>, change: &KeptChange) -> rusqlite::Result<()> {
+fn make(transaction: &Transaction<'_>, change: &BrokerStateChange) -> rusqlite::Result<()> {
     match change {
-        KeptChange::Put(key, value) => {
+        BrokerStateChange::Put(key, value) => {
             let mut put =
                 transaction.prepare_cached("INSERT OR REPLACE INTO kept VALUES (?, ?)")?;
             put.execute([key, value])
         }
-        KeptChange::Delete(key) => {
+        BrokerStateChange::Delete(key) => {
             transaction.prepare_cached("DELETE FROM kept WHERE key = ?")?.execute([key])
         }
-        KeptChange::DeleteAll(prefix) => {
+        BrokerStateChange::DeleteAll(prefix) => {
             // The first key beyond them; a prefix begins with its kind, which is not the last.
             let mut beyond = prefix.clone();
             while beyond.pop_if(|last| *last == u8::MAX).is_some() {}
@@ -160,21 +163,21 @@ fn move_aside(path: &Path) -> std::io::Result<PathBuf> {
 mod tests {
     use super::*;
 
-    fn all(kept: &Kept) -> Vec<(Vec<u8>, Vec<u8>)> {
+    fn all(kept: &BrokerStateTable) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut all = Vec::new();
         kept.each(&mut |key, value| all.push((key.to_vec(), value.to_vec()))).expect("read");
         all
     }
 
-    fn put(key: &[u8], value: &[u8]) -> KeptChange {
-        KeptChange::Put(key.to_vec(), value.to_vec())
+    fn put(key: &[u8], value: &[u8]) -> BrokerStateChange {
+        BrokerStateChange::Put(key.to_vec(), value.to_vec())
     }
 
     #[test]
     fn what_was_put_is_there_in_order_until_it_is_deleted() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("kept");
-        let open = || Kept::open(&path, Durability::Process).expect("opened").0;
+        let open = || BrokerStateTable::open(&path, Durability::Process).expect("opened").0;
         let changes = [
             put(&[2, 255, 1], b"c"),
             put(&[1, 9], b"a"),
@@ -191,9 +194,9 @@ mod tests {
         assert_eq!(open().get(&[1, 9]), Ok(Some(b"a".to_vec())));
         assert_eq!(open().get(&[9]), Ok(None));
         let kept = open();
-        kept.apply(&mut [KeptChange::DeleteAll(vec![2, 255])].into_iter()).expect("written");
+        kept.apply(&mut [BrokerStateChange::DeleteAll(vec![2, 255])].into_iter()).expect("written");
         assert_eq!(all(&kept), [a, e.clone(), empty.clone()]);
-        kept.apply(&mut [KeptChange::Delete(vec![1, 9])].into_iter()).expect("written");
+        kept.apply(&mut [BrokerStateChange::Delete(vec![1, 9])].into_iter()).expect("written");
         assert_eq!(all(&kept), [e, empty]);
     }
 
@@ -201,7 +204,7 @@ mod tests {
     fn a_page_that_cannot_be_read_is_found() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("kept");
-        let (kept, _) = Kept::open(&path, Durability::Process).expect("opened");
+        let (kept, _) = BrokerStateTable::open(&path, Durability::Process).expect("opened");
         let many = (0..2000_u32).map(|number| put(&number.to_be_bytes(), &[7; 100]));
         kept.apply(&mut many.into_iter()).expect("written");
         drop(kept);
@@ -209,7 +212,7 @@ mod tests {
         let middle = bytes.len() / 2 / 4096 * 4096;
         bytes[middle..middle + 4096].fill(0xA5);
         std::fs::write(&path, bytes).expect("written");
-        let (kept, aside) = Kept::open(&path, Durability::Process).expect("opened");
+        let (kept, aside) = BrokerStateTable::open(&path, Durability::Process).expect("opened");
         assert!(aside.is_some() && all(&kept).is_empty());
     }
 
@@ -218,12 +221,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("kept");
         std::fs::write(&path, vec![7; 10_000]).expect("written");
-        let (kept, aside) = Kept::open(&path, Durability::Power).expect("opened");
+        let (kept, aside) = BrokerStateTable::open(&path, Durability::Power).expect("opened");
         assert_eq!(std::fs::read(aside.expect("moved")).expect("there"), vec![7; 10_000]);
         assert_eq!(all(&kept), []);
         kept.apply(&mut [put(b"k", b"v")].into_iter()).expect("written");
         drop(kept);
-        let (kept, aside) = Kept::open(&path, Durability::Power).expect("opened");
+        let (kept, aside) = BrokerStateTable::open(&path, Durability::Power).expect("opened");
         assert_eq!((all(&kept).len(), aside), (1, None));
     }
 }
