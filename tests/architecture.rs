@@ -163,6 +163,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("cel", &["expression", "alarms/expression", "ingest/formats/families/mapping/expression"]),
     ("base64", &["cli"]),
     ("csv", &["cli", "sensors/recording.rs"]),
+    ("maud", &["alarms/report"]),
     ("regex", &["ingest/formats/families/homeassistant/template"]),
     ("chrono", EVERY_ROOM),
     ("chrono_tz", &["alarms", "config", "domain", "evaluator", "ingest", "sensors", "web", "wire"]),

@@ -1,14 +1,18 @@
 //! The report as one HTML page that needs nothing else: its style and its charts are in it. Pure.
 //!
 //! Light and dark follow the reader's system; a narrow screen loses nothing. Whether a target is met is stated in
-//! text, never by colour alone. Names of sensors and rules are escaped. Never: a script, or anything loaded from
+//! text, never by colour alone. Never: a script, or anything loaded from
 //! elsewhere.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::intervals::FLOOD_BEGINS_ABOVE;
 use super::targets::{Scale, Target};
-use super::{Measures, TARGET_DAYS, charts};
+use super::{Measures, TARGET_DAYS, charts, series};
+use crate::domain::duration;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -22,22 +26,30 @@ pub const SHORT: &str = "This period is shorter than 30 days: take the verdicts 
 /// HTML page; `source` names where the history was read from.
 #[must_use]
 pub fn html(measures: &Measures, source: &str) -> String {
-    let mut page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\" />\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" />\
-         <title>Alarm report</title>\n<style>\n{STYLE}</style></head>\n<body>\n"
-    );
-    page += &head(measures, source);
-    page += &targets(measures);
-    page += &over_time(measures);
-    page += &floods(measures);
-    page += &nuisances(measures);
-    page += &top(measures);
-    page += &priorities(measures);
-    page + "</body></html>\n"
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "Alarm report" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (head(measures, source))
+                (targets(measures))
+                (over_time(measures))
+                (floods(measures))
+                (nuisances(measures))
+                (top(measures))
+                (priorities(measures))
+            }
+        }
+    };
+    page.into_string()
 }
 
-fn head(measures: &Measures, source: &str) -> String {
+fn head(measures: &Measures, source: &str) -> Markup {
     let judged = || measures.targets.iter().filter_map(|target| target.is_met);
     let met = format!("{} of {}", judged().filter(|is_met| *is_met).count(), judged().count());
     let cards = [
@@ -46,156 +58,154 @@ fn head(measures: &Measures, source: &str) -> String {
         (measures.floods.count.to_string(), "floods"),
         (measures.standing.to_string(), "standing at the end"),
     ];
-    let cards: String =
-        cards.map(|(value, name)| format!("<div><b>{value}</b>{name}</div>")).concat();
-    let mut notes = String::new();
-    if measures.is_short() {
-        notes += &format!("<p class=\"soft\">{SHORT}</p>\n");
+    html! {
+        h1 { "Alarm report" }
+        p { (minute(measures.period.from())) " to " (minute(measures.period.to())) " (UTC)" }
+        p.soft { "Source: " (printable(source)) }
+        p.soft { (NOTE) }
+        @if measures.is_short() { p.soft { (SHORT) } }
+        @if measures.left_out > 0 {
+            p.soft {
+                "Too many rules and sensors: " (measures.left_out) " events are in the rates alone."
+            }
+        }
+        div.cards { @for (value, name) in &cards { div { b { (value) } (name) } } }
     }
-    if measures.left_out > 0 {
-        notes += &format!(
-            "<p class=\"soft\">Too many rules and sensors: {} events are in the rates alone.</p>\n",
-            measures.left_out
-        );
-    }
-    format!(
-        "<h1>Alarm report</h1>\n<p>{} to {} (UTC)</p>\n<p class=\"soft\">Source: {}</p>\n\
-         <p class=\"soft\">{NOTE}</p>\n{notes}<div class=\"cards\">{cards}</div>\n",
-        minute(measures.period.from()),
-        minute(measures.period.to()),
-        escaped(source)
-    )
 }
 
-fn targets(measures: &Measures) -> String {
-    let rows: String = measures
-        .targets
-        .iter()
-        .map(|target| {
-            let (class, verdict) = (class(target), verdict(target));
-            format!(
-                "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"target\">{}</td>\
-                 <td class=\"{class}\">{verdict}</td></tr>\n",
-                target.measure,
-                value(target),
-                target.target.replace(" %", "\u{a0}%"), // never a line of its own
-            )
-        })
-        .collect();
-    format!(
-        "<h2>Measures and targets</h2>\n<table class=\"measures\"><tr><th>Measure</th><th class=\"n\">Value</th>\
-         <th>Target</th><th>Result</th></tr>\n{rows}</table>\n"
-    )
+fn targets(measures: &Measures) -> Markup {
+    html! {
+        h2 { "Measures and targets" }
+        table.measures {
+            tr { th { "Measure" } th.n { "Value" } th { "Target" } th { "Result" } }
+            @for target in &measures.targets {
+                tr {
+                    td { (target.measure) }
+                    td.n { (value(target)) }
+                    // The percent sign never stands on a line of its own.
+                    td.target { (target.target.replace(" %", "\u{a0}%")) }
+                    td class=(class(target)) { (verdict(target)) }
+                }
+            }
+        }
+    }
 }
 
-fn over_time(measures: &Measures) -> String {
-    let timeline = &measures.timeline;
-    let of = |value: fn(&super::intervals::Bar) -> u64| -> Vec<u64> {
-        timeline.bars.iter().map(value).collect()
-    };
-    let (raised, most) = (of(|bar| bar.raised), of(|bar| bar.most_in_10_minutes));
-    let ends = format!(
-        "<div class=\"ends\"><span>{}</span><span>{}</span></div>",
-        minute(measures.period.from()),
-        minute(measures.period.to())
-    );
-    let length = length(timeline.bar_minutes);
+fn over_time(measures: &Measures) -> Markup {
+    let bars = &measures.timeline.bars;
+    let raised: Vec<_> = bars.iter().map(|bar| bar.raised).collect();
+    let most: Vec<_> = bars.iter().map(|bar| bar.most_in_10_minutes).collect();
     let highest = raised.iter().max().copied().unwrap_or_default();
-    format!(
-        "<h2>Over time</h2>\n<figure><figcaption>Alarms raised, one bar for {length}; the highest bar \
-         is {highest}.</figcaption>{}{ends}</figure>\n<figure><figcaption>The most in one 10-minute \
-         interval of each bar; the dashed line is the target of {FLOOD_BEGINS_ABOVE}, the most was \
-         {}{}.</figcaption>{}{ends}</figure>\n",
-        charts::bars(&raised, None, "Alarms raised over time"),
-        measures.most_in_10_minutes,
-        measures.most_at.map_or_else(String::new, |at| format!(" from {}", minute(at))),
-        charts::bars(&most, Some(FLOOD_BEGINS_ABOVE), "Most in 10 minutes over time"),
-    )
-}
-
-fn floods(measures: &Measures) -> String {
-    let floods = &measures.floods;
-    let Some(largest) = &floods.largest else {
-        return "<h2>Floods</h2>\n<p>None.</p>\n".to_owned();
+    let ends = html! {
+        div.ends {
+            span { (minute(measures.period.from())) }
+            span { (minute(measures.period.to())) }
+        }
     };
-    let first = &largest.first;
-    let rows = [
-        ("Floods", floods.count.to_string()),
-        ("Time in flood", percent(floods.share_of_time)),
-        ("Longest", length(floods.longest_minutes)),
-        ("Alarms in the largest", largest.raised.to_string()),
-        ("Its peak in 10 minutes", largest.peak_in_10_minutes.to_string()),
-        ("Its first alarm", format!("{} on {}, {}", first.rule, first.sensor_id, minute(first.at))),
-    ];
-    format!("<h2>Floods</h2>\n{}", facts(&rows))
+    html! {
+        h2 { "Over time" }
+        figure {
+            figcaption {
+                "Alarms raised, one bar for " (length(measures.timeline.bar_minutes))
+                "; the highest bar is " (highest) "."
+            }
+            (charts::bars(&raised, None, "Alarms raised over time"))
+            (ends)
+        }
+        figure {
+            figcaption {
+                "The most in one 10-minute interval of each bar; the dashed line is the target of "
+                (FLOOD_BEGINS_ABOVE) ", the most was " (measures.most_in_10_minutes)
+                @if let Some(at) = measures.most_at { " from " (minute(at)) }
+                "."
+            }
+            (charts::bars(&most, Some(FLOOD_BEGINS_ABOVE), "Most in 10 minutes over time"))
+            (ends)
+        }
+    }
 }
 
-fn nuisances(measures: &Measures) -> String {
-    let rows = [
-        (
-            "Chattering (3 or more in 60 s)",
-            format!(
-                "{} alarms; pairs of rule and sensor: {}",
-                measures.chattering.raised, measures.chattering.pairs
-            ),
-        ),
-        ("Fleeting (returned within 60 s)", measures.fleeting.to_string()),
-        ("Stale (active for more than 24 h)", measures.stale.alarms.to_string()),
-        ("Standing at the end", measures.standing.to_string()),
-    ];
-    format!("<h2>Nuisance and standing alarms</h2>\n{}", facts(&rows))
+fn floods(measures: &Measures) -> Markup {
+    let floods = &measures.floods;
+    let facts = floods.largest.as_ref().map(|largest| {
+        let first = &largest.first;
+        let first = format!("{} on {}, {}", first.rule, first.sensor_id, minute(first.at));
+        facts(&[
+            ("Floods", floods.count.to_string()),
+            ("Time in flood", percent(floods.share_of_time)),
+            ("Longest", length(floods.longest_minutes)),
+            ("Alarms in the largest", largest.raised.to_string()),
+            ("Its peak in 10 minutes", largest.peak_in_10_minutes.to_string()),
+            ("Its first alarm", first),
+        ])
+    });
+    html! {
+        h2 { "Floods" }
+        @if let Some(facts) = facts { (facts) } @else { p { "None." } }
+    }
 }
 
-fn top(measures: &Measures) -> String {
-    let rows: String = measures
-        .top
-        .iter()
-        .map(|top| {
-            format!(
-                "<tr><td>{} on {}<br /><span class=\"soft\">{}</span>{}</td>\
-                 <td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
-                escaped(&top.rule),
-                escaped(&top.sensor_id),
-                escaped(&top.location),
-                charts::share(top.share),
-                top.raised,
-                percent(top.share)
-            )
-        })
-        .collect();
-    format!(
-        "<h2>Top ten</h2>\n<table><tr><th>Rule and sensor</th><th class=\"n\">Raised</th>\
-         <th class=\"n\">Share</th></tr>\n{rows}</table>\n"
-    )
+fn nuisances(measures: &Measures) -> Markup {
+    let series::Chattering { raised, pairs } = &measures.chattering;
+    let chattering = format!("{raised} alarms; pairs of rule and sensor: {pairs}");
+    html! {
+        h2 { "Nuisance and standing alarms" }
+        (facts(&[
+            ("Chattering (3 or more in 60 s)", chattering),
+            ("Fleeting (returned within 60 s)", measures.fleeting.to_string()),
+            ("Stale (active for more than 24 h)", measures.stale.alarms.to_string()),
+            ("Standing at the end", measures.standing.to_string()),
+        ]))
+    }
 }
 
-fn priorities(measures: &Measures) -> String {
+fn top(measures: &Measures) -> Markup {
+    html! {
+        h2 { "Top ten" }
+        table {
+            tr { th { "Rule and sensor" } th.n { "Raised" } th.n { "Share" } }
+            @for top in &measures.top {
+                tr {
+                    td {
+                        (printable(&top.rule)) " on " (printable(&top.sensor_id)) br;
+                        span.soft { (printable(&top.location)) }
+                        (charts::share(top.share))
+                    }
+                    td.n { (top.raised) }
+                    td.n { (percent(top.share)) }
+                }
+            }
+        }
+    }
+}
+
+fn priorities(measures: &Measures) -> Markup {
     let shown =
         measures.priorities.iter().filter(|each| each.priority != "OTHER" || each.raised > 0);
-    let rows: String = shown
-        .map(|each| {
-            format!(
-                "<tr><td>{}{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
-                each.priority,
-                charts::share(each.share),
-                each.raised,
-                percent(each.share)
-            )
-        })
-        .collect();
-    format!(
-        "<h2>Priorities</h2>\n<p class=\"soft\">Published split: about 80 % low, 15 % medium, 5 % \
-         high, below 1 % highest.</p>\n<table><tr><th>Priority</th><th class=\"n\">Raised</th>\
-         <th class=\"n\">Share</th></tr>\n{rows}</table>\n"
-    )
+    html! {
+        h2 { "Priorities" }
+        p.soft {
+            "Published split: about 80 % low, 15 % medium, 5 % high, below 1 % highest."
+        }
+        table {
+            tr { th { "Priority" } th.n { "Raised" } th.n { "Share" } }
+            @for each in shown {
+                tr {
+                    td { (each.priority) (charts::share(each.share)) }
+                    td.n { (each.raised) }
+                    td.n { (percent(each.share)) }
+                }
+            }
+        }
+    }
 }
 
-fn facts(rows: &[(&str, String)]) -> String {
-    let rows: String = rows
-        .iter()
-        .map(|(name, value)| format!("<tr><td>{name}</td><td>{}</td></tr>\n", escaped(value)))
-        .collect();
-    format!("<table class=\"facts\">{rows}</table>\n")
+fn facts(rows: &[(&str, String)]) -> Markup {
+    html! {
+        table.facts {
+            @for (name, value) in rows { tr { td { (name) } td { (printable(value)) } } }
+        }
+    }
 }
 
 /// Text for whether a target is met.
@@ -238,29 +248,15 @@ pub fn minute(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M").to_string()
 }
 
-/// Length in the largest unit that divides it.
+/// Length in its two largest units.
 #[must_use]
 pub fn length(minutes: u64) -> String {
-    match (minutes % 1_440, minutes % 60) {
-        (0, _) => format!("{} d", minutes / 1_440),
-        (_, 0) => format!("{} h", minutes / 60),
-        _ => format!("{minutes} min"),
-    }
+    duration::words(Duration::from_secs(minutes.saturating_mul(60)), "d")
 }
 
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            c if c.is_control() => safe.push(char::REPLACEMENT_CHARACTER),
-            c => safe.push(c),
-        }
-    }
-    safe
+/// Text with control characters replaced: no browser shows them.
+fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 impl Measures {
