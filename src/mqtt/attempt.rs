@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::Settings;
 use super::link::{Outgoing, Plan, Qos, Role, Target};
-use super::retry::{Announcer, Backoff, Flaps};
+use super::retry::{Announcer, Flaps, Streak};
 use crate::config::{Endpoint, Secret};
 use crate::ingest::formats::kit::topics::matches;
 use crate::locale::ConnectionProblem;
@@ -20,7 +20,7 @@ use crate::wire::{HomeAssistantTopics, Topics};
 pub(super) struct Attempts {
     /// Plan of the last attempt.
     pub(super) plan: Option<Arc<Plan>>,
-    pub(super) backoff: Backoff,
+    pub(super) streak: Streak,
     pub(super) flaps: Flaps,
     pub(super) announcer: Announcer,
     /// Successful attempts.
@@ -31,7 +31,7 @@ impl Attempts {
     /// Notes a successful attempt.
     pub(super) fn connected(&mut self, now: Instant) {
         self.count += 1;
-        self.backoff.connected(now);
+        self.streak.connected(now);
         self.flaps.connected(now);
         self.announcer.connected();
     }

@@ -297,7 +297,7 @@ impl Gateway {
     }
 
     fn delay(&mut self, role: Role, trouble: &ConnectionProblem) -> Duration {
-        let delay = self.attempts(role).backoff.delay(trouble, now(), rand::random());
+        let delay = self.attempts(role).streak.delay(trouble, now(), rand::random());
         if self.settings.mqtt.endpoint == Endpoint::Embedded {
             delay.min(EMBEDDED_DELAY_AT_MOST)
         } else {

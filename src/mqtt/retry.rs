@@ -5,11 +5,11 @@
 use std::time::{Duration, Instant};
 
 use crate::locale::ConnectionProblem;
+use crate::supervisor::Backoff;
 
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-const LONGEST_DELAY: Duration = Duration::from_secs(10);
-/// Jitter of a delay to either side, so that many clients don't reconnect at once.
-const JITTER: f64 = 0.25;
+/// Delays between attempts: 10 s at most, since alerts may be pending.
+const BACKOFF: Backoff =
+    Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(10), jitter_percent: 25 };
 /// A connection of this duration resets the delays.
 const STABLE: Duration = Duration::from_secs(30);
 /// Minimum delay after another client took the client id: without it, both would disconnect each other for ever.
@@ -17,14 +17,14 @@ const AFTER_TAKEOVER: Duration = Duration::from_secs(15);
 /// Interval at which a persistent failure is logged again.
 const REMINDER: Duration = Duration::from_secs(600);
 
-/// Delays between attempts: 1 s, doubled each time, at most 10 s since alerts may be pending, with jitter.
+/// Failed attempts in a row, and the delay that they cause.
 #[derive(Debug, Default)]
-pub struct Backoff {
-    streak: u32,
+pub struct Streak {
+    failures: u32,
     connected_at: Option<Instant>,
 }
 
-impl Backoff {
+impl Streak {
     /// A connection opened at `now`.
     pub const fn connected(&mut self, now: Instant) {
         self.connected_at = Some(now);
@@ -34,16 +34,16 @@ impl Backoff {
     pub fn delay(&mut self, trouble: &ConnectionProblem, now: Instant, chance: f64) -> Duration {
         let lasted = self.connected_at.take().map(|at| now.saturating_duration_since(at));
         if lasted.is_some_and(|lasted| lasted >= STABLE) {
-            self.streak = 0;
+            self.failures = 0;
         }
-        let doubled = FIRST_DELAY.saturating_mul(1 << self.streak.min(10)).min(LONGEST_DELAY);
-        self.streak = self.streak.saturating_add(1);
-        let base = match trouble {
+        let least = match trouble {
             ConnectionProblem::ClientIdInUse { .. }
-            | ConnectionProblem::ClientIdContested { .. } => doubled.max(AFTER_TAKEOVER),
-            _ => doubled,
+            | ConnectionProblem::ClientIdContested { .. } => AFTER_TAKEOVER,
+            _ => Duration::ZERO,
         };
-        base.mul_f64(1.0 - JITTER + 2.0 * JITTER * chance.clamp(0.0, 1.0))
+        let delay = BACKOFF.delay_from(least, self.failures, chance);
+        self.failures = self.failures.saturating_add(1);
+        delay
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
     const MIDDLE: f64 = 0.5;
 
     fn delays(
-        backoff: &mut Backoff,
+        backoff: &mut Streak,
         trouble: &ConnectionProblem,
         now: Instant,
         count: usize,
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn delays_double_up_to_ten_seconds() {
         let now = Instant::now();
-        let mut backoff = Backoff::default();
+        let mut backoff = Streak::default();
         assert_eq!(
             delays(&mut backoff, &ConnectionProblem::Closed, now, 8),
             [1, 2, 4, 8, 10, 10, 10, 10]
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn only_a_stable_connection_starts_them_over() {
         let now = Instant::now();
-        let mut backoff = Backoff::default();
+        let mut backoff = Streak::default();
         delays(&mut backoff, &ConnectionProblem::Closed, now, 4);
         backoff.connected(now);
         let soon = now + Duration::from_secs(2);
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_taken_client_id_is_not_fought_over() {
         let taken = ConnectionProblem::ClientIdInUse { client_id: "vigie".into() };
-        let mut backoff = Backoff::default();
+        let mut backoff = Streak::default();
         assert_eq!(delays(&mut backoff, &taken, Instant::now(), 6), [15; 6]);
     }
 

@@ -24,7 +24,14 @@ impl Backoff {
     /// Delay after `streak` earlier failures in a row. `random` is uniform in `0.0..1.0`.
     #[must_use]
     pub fn delay(&self, streak: u32, random: f64) -> Duration {
-        let plain = self.first.saturating_mul(2_u32.saturating_pow(streak)).min(self.cap);
+        self.delay_from(Duration::ZERO, streak, random)
+    }
+
+    /// Delay after `streak` earlier failures in a row; before jitter, `least` or more.
+    #[must_use]
+    pub fn delay_from(&self, least: Duration, streak: u32, random: f64) -> Duration {
+        let doubled = self.first.saturating_mul(2_u32.saturating_pow(streak));
+        let plain = doubled.min(self.cap).max(least);
         let jitter = f64::from(self.jitter_percent.min(100)) / 100.0;
         plain.mul_f64((2.0 * random.clamp(0.0, 1.0) - 1.0).mul_add(jitter, 1.0))
     }
