@@ -3,7 +3,7 @@
 use crate::alarms::engine::Outcome;
 use crate::alarms::machine::{Announcement, Change};
 use crate::alarms::rule::Rule;
-use crate::domain::{AlertEvent, AlertState};
+use crate::domain::{AlertEvent, AlertState, placeholders};
 use crate::locale::{AlertWords, Words};
 
 /// Event of an outcome. The caller assigns its number.
@@ -73,7 +73,7 @@ pub fn event(outcome: Outcome, words: &Words) -> AlertEvent {
     }
 }
 
-/// Template with its placeholders filled in, in one pass: placeholders in inserted values are not expanded.
+/// Message of a rule with its placeholders filled in.
 fn filled(template: &str, rule: &Rule, of_reading: &[(&str, &str)]) -> String {
     let limit = rule.kind.threshold().to_string();
     let of_rule = [
@@ -81,17 +81,10 @@ fn filled(template: &str, rule: &Rule, of_reading: &[(&str, &str)]) -> String {
         ("{quantity}", rule.quantity.as_str()),
         ("{rule}", rule.name.as_ref()),
     ];
-    let mut text = String::with_capacity(template.len() + 32);
-    let mut rest = template;
-    while let Some(at) = rest.find('{') {
-        let (before, from) = rest.split_at(at);
-        text.push_str(before);
+    placeholders::fill(template, |from| {
         let known = of_reading.iter().chain(&of_rule).find(|(name, _)| from.starts_with(name));
-        let (put, taken) = known.map_or(("{", 1), |(name, value)| (*value, name.len()));
-        text.push_str(put);
-        rest = &from[taken..];
-    }
-    text + rest
+        known.map(|(name, value)| (*value, name.len()))
+    })
 }
 
 #[cfg(test)]

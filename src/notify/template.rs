@@ -7,9 +7,10 @@ use super::alertmanager;
 use super::notification::Notification;
 use super::status::Status;
 use crate::config::{BodyFormat, PLACEHOLDERS};
+use crate::domain::placeholders;
 use crate::locale::NotifyWords;
 
-/// A body with its placeholders filled in, each once over: what a location says is no template.
+/// A body with its placeholders filled in.
 #[must_use]
 pub fn filled(
     template: &str,
@@ -17,20 +18,10 @@ pub fn filled(
     notification: &Notification,
     words: &NotifyWords,
 ) -> String {
-    let mut text = String::with_capacity(template.len() + 256);
-    let mut rest = template;
-    while let Some(at) = rest.find('{') {
-        let (before, from) = rest.split_at(at);
-        text.push_str(before);
-        let known = PLACEHOLDERS.iter().find(|name| from.starts_with(**name));
-        if let Some(name) = known {
-            text.push_str(&value(name, format, notification, words));
-        } else {
-            text.push('{');
-        }
-        rest = &from[known.map_or(1, |name| name.len())..];
-    }
-    text + rest
+    placeholders::fill(template, |from| {
+        let name = PLACEHOLDERS.iter().find(|name| from.starts_with(**name))?;
+        Some((value(name, format, notification, words), name.len()))
+    })
 }
 
 fn value(
