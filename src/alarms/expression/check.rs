@@ -15,7 +15,7 @@ use cel::common::ast::{CallExpr, Expr, LiteralValue, SelectExpr, SourceInfo, ope
 use super::ExpressionError;
 use super::scope::{Input, Inputs, RATE_WINDOW, Statistic};
 use super::types::{Type, not_taken, remedy, result, symbol};
-use crate::domain::SensorId;
+use crate::domain::{SensorId, duration};
 use crate::expression::{self, quote};
 
 /// Maximum of nodes (names, literals, operators): about 40 comparisons.
@@ -169,7 +169,7 @@ impl<'a> Checker<'a> {
         let example = format!("{}(\"10m\")", call.func_name);
         let text = self.text_of(id, call, "a window", &example)?;
         let remedy = format!("write a whole number and s, m or h, as in {example}");
-        let window = duration(text)
+        let window = window_span(text)
             .ok_or_else(|| self.error(id, format!("{} is no window", quote(text)), remedy))?;
         if window.is_zero() || window > LONGEST_WINDOW {
             let what = format!("a window of {} is not taken", quote(text));
@@ -277,18 +277,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Reads `10m`, `1h30m`: whole numbers with units from large to small, each at most once.
-fn duration(text: &str) -> Option<Duration> {
-    let (mut rest, mut seconds) = (text, 0_u64);
-    for (unit, unit_seconds) in [('h', 3_600), ('m', 60), ('s', 1)] {
-        if let Some((number, after)) = rest.split_once(unit) {
-            if number.is_empty() || !number.bytes().all(|digit| digit.is_ascii_digit()) {
-                return None;
-            }
-            let part = number.parse::<u64>().ok()?.checked_mul(unit_seconds)?;
-            seconds = seconds.checked_add(part)?;
-            rest = after;
-        }
-    }
-    (rest.is_empty() && !text.is_empty()).then(|| Duration::from_secs(seconds))
+/// Reads a duration in hours, minutes and seconds: `10m`, `1h30m`.
+fn window_span(text: &str) -> Option<Duration> {
+    duration::parse(text).ok().filter(|_| !text.contains('d') && !text.contains("ms"))
 }

@@ -1,9 +1,11 @@
 //! The English sentences.
 
 pub use super::summary::english as summary;
-use super::{AlertWords, said_by, span};
+use super::{AlertWords, said_by};
 use crate::alarms::rule::Kind;
-use crate::domain::{Action, ActionRecord, AlertState, Change, Operator, OperatorAction, Quantity};
+use crate::domain::{
+    Action, ActionRecord, AlertState, Change, Operator, OperatorAction, Quantity, duration,
+};
 
 pub fn message(words: AlertWords<'_>) -> String {
     let AlertWords { quantity, kind, state, is_closed, value, unit, is_offline } = words;
@@ -25,12 +27,17 @@ pub fn message(words: AlertWords<'_>) -> String {
             None => format!("{noun}: the sensor is offline, and was never heard"),
         },
         (_, Kind::Stale { after }) if value.is_none() => {
-            format!("{noun}: nothing ever heard of the sensor, for {}", span(*after, "d"))
+            format!(
+                "{noun}: nothing ever heard of the sensor, for {}",
+                duration::words(*after, "d")
+            )
         }
         (_, Kind::Stale { after }) => {
-            format!("{noun}: no reading for {}, the last one", span(*after, "d"))
+            format!("{noun}: no reading for {}, the last one", duration::words(*after, "d"))
         }
-        (_, Kind::Flatline { lasting, .. }) => format!("{noun} stuck for {}", span(*lasting, "d")),
+        (_, Kind::Flatline { lasting, .. }) => {
+            format!("{noun} stuck for {}", duration::words(*lasting, "d"))
+        }
         (_, Kind::Deviation { .. }) => format!("Unusual {}", lower_first(&noun)),
         (_, Kind::Difference { other, limit, .. }) => {
             format!("{noun} more than {limit}{unit} off that of {other}")

@@ -1,9 +1,11 @@
 //! The French sentences; for limits the wording of the system Vigie grew from, to the letter.
 
 pub use super::summary::french as summary;
-use super::{AlertWords, said_by, span};
+use super::{AlertWords, said_by};
 use crate::alarms::rule::Kind;
-use crate::domain::{Action, ActionRecord, AlertState, Change, Operator, OperatorAction, Quantity};
+use crate::domain::{
+    Action, ActionRecord, AlertState, Change, Operator, OperatorAction, Quantity, duration,
+};
 
 pub fn message(words: AlertWords<'_>) -> String {
     let AlertWords { quantity, kind, state, is_closed, value, unit, is_offline } = words;
@@ -28,13 +30,16 @@ pub fn message(words: AlertWords<'_>) -> String {
             None => format!("{noun}: le capteur est hors ligne, et n'a jamais rien mesuré"),
         },
         (_, Kind::Stale { after }) if value.is_none() => {
-            format!("{noun}: aucune nouvelle du capteur, jamais, depuis {}", span(*after, "j"))
+            format!(
+                "{noun}: aucune nouvelle du capteur, jamais, depuis {}",
+                duration::words(*after, "j")
+            )
         }
         (_, Kind::Stale { after }) => {
-            format!("{noun}: aucune mesure depuis {}, la dernière", span(*after, "j"))
+            format!("{noun}: aucune mesure depuis {}, la dernière", duration::words(*after, "j"))
         }
         (_, Kind::Flatline { lasting, .. }) => {
-            format!("{noun} figé{e} depuis {}", span(*lasting, "j"))
+            format!("{noun} figé{e} depuis {}", duration::words(*lasting, "j"))
         }
         (_, Kind::Deviation { .. }) => {
             format!("{noun} {}", if is_feminine { "inhabituelle" } else { "inhabituel" })

@@ -1,7 +1,5 @@
 //! Messages of alerts: one sentence per kind of rule, without a full stop, its value last.
 
-use std::time::Duration;
-
 use crate::alarms::rule::Kind;
 use crate::domain::{ActionRecord, AlarmOf, AlertState, Operator, Quantity, Unit, Value};
 
@@ -43,26 +41,10 @@ fn full_name(record: &ActionRecord) -> Option<String> {
     of.map(|of| format!("{}/{}", of.rule, of.sensor_id))
 }
 
-/// `90 s`, `15 min`, `1 h 30 min`, `2 d`: equal in both languages but for the letter of the day.
-fn span(duration: Duration, day: &str) -> String {
-    let seconds = duration.as_secs();
-    let parts = [(86_400, day), (3600, "h"), (60, "min"), (1, "s")];
-    let Some(first) = parts.iter().position(|(size, _)| seconds >= 2 * size || seconds == *size)
-    else {
-        return format!("{duration:?}");
-    };
-    let (size, name) = parts[first];
-    let rest = seconds % size;
-    match parts.get(first + 1) {
-        Some((next, lesser)) if rest >= *next => {
-            format!("{} {name} {} {lesser}", seconds / size, rest / next)
-        }
-        _ => format!("{} {name}", seconds / size),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::domain::{Change, SensorId};
     use crate::locale::Language;
@@ -150,17 +132,6 @@ mod tests {
             said(Language::English, Change::Unshelved, None),
             "Temperature: alarm no longer shelved: 38.2°C"
         );
-    }
-
-    #[test]
-    fn spans_are_short() {
-        let span = |seconds| super::span(Duration::from_secs(seconds), "d");
-        assert_eq!(
-            [90, 60, 900, 3600, 5400, 172_800].map(span),
-            ["90 s", "1 min", "15 min", "1 h", "90 min", "2 d"]
-        );
-        assert_eq!(span(3 * 3600 + 90), "3 h 1 min");
-        assert_eq!(super::span(Duration::from_millis(500), "d"), "500ms");
     }
 
     #[test]

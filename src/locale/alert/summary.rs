@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{en, fr, span};
+use super::{en, fr};
 use crate::alarms::quiet::Summary;
 use crate::alarms::quiet::chatter::Count;
 use crate::alarms::quiet::flood::Counts;
-use crate::domain::Quantity;
+use crate::domain::{Quantity, duration};
 
 /// How many rules and locations a message names.
 const NAMED: usize = 5;
@@ -53,7 +53,7 @@ pub fn french(summary: &Summary, quantity: &Quantity) -> String {
 
 /// `240 in 12 min (silent 200, warm 40; Hall A 180, Hall B 60)`
 fn totals(counts: &Counts, within: &str, day: &str) -> String {
-    let lasting = span(at_least_a_second(counts.lasting), day);
+    let lasting = duration::words(at_least_a_second(counts.lasting), day);
     let (rules, locations) = (most(&counts.by_rule), most(&counts.by_location));
     format!("{} {within} {lasting} ({rules}; {locations})", counts.alarms)
 }
@@ -72,7 +72,7 @@ fn most(by: &BTreeMap<Arc<str>, u64>) -> String {
 
 fn lasted(count: &Count, day: &str) -> String {
     let lasted = (count.last - count.first).to_std().unwrap_or_default();
-    span(at_least_a_second(lasted), day)
+    duration::words(at_least_a_second(lasted), day)
 }
 
 fn at_least_a_second(duration: Duration) -> Duration {
