@@ -22,6 +22,7 @@ mod persist;
 mod reload;
 mod restore;
 mod restore_series;
+mod stored_alarm;
 mod summaries;
 mod time;
 mod tombstones;

@@ -12,7 +12,7 @@ use chrono_tz::Tz;
 
 use super::checkpoints::{Concerned, state};
 use super::restore::{Restoring, of};
-use super::restore_series::{self, StoredAlarm};
+use super::stored_alarm::{self, StoredAlarm};
 use super::tombstones::{BY_LIMIT, BY_OPERATOR, Tombstone};
 use super::{Engine, Key, Outcome, SeriesLimit, StoredState, summaries};
 use crate::alarms::checkpoint::{Checkpoint, Lateness};
@@ -67,7 +67,7 @@ impl Engine {
                 Err(alarm) => unreadable.push(alarm),
             }
         }
-        restoring.restore_series(series, since, &restore_series::newest_of(&readable));
+        restoring.restore_series(series, since, &stored_alarm::newest_of(&readable));
         restoring.engine.checkpoints.end_at(past.since_checkpoints);
         restoring.engine.begin_tombstones();
         let with_state: HashSet<_> = readable.iter().map(|alarm| of(&alarm.state)).collect();

@@ -7,7 +7,7 @@ use super::super::persisted::PersistedAlarm;
 use super::super::rule::Rule;
 use super::super::series::{Entry, Newest, is_timed};
 use super::super::units::Fit;
-use super::restore_series::StoredAlarm;
+use super::stored_alarm::StoredAlarm;
 use super::time::Cause;
 use super::{Engine, Key, Outcome, emit, summaries};
 use crate::domain::{AlarmState, Ingress, SensorId, StandingAlert};

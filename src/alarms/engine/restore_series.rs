@@ -8,58 +8,14 @@
 //! A file of an earlier version has the last readings and alarms alone. There, a reading stored with an alarm was
 //! not late.
 
-use std::collections::HashMap;
-
 use super::super::checkpoint::{Checkpoint, Lateness};
-use super::super::persisted::PersistedAlarm;
 use super::super::series::{Newest, Series};
 use super::Key;
 use super::reload::longest;
 use super::restore::Restoring;
+use super::stored_alarm::StoredNewest;
 use super::tombstones::{BY_LIMIT, BY_OPERATOR, Tombstone};
-use crate::domain::{AlarmState, Ingress, Quantity, Reading, SeriesPart, SeriesState};
-
-/// The newest of each series, as the alarm that was stored last has it.
-pub(super) type StoredNewest = HashMap<Key, Newest>;
-
-/// A readable stored alarm.
-pub(super) struct StoredAlarm {
-    /// The stored row.
-    pub state: AlarmState,
-    /// The row's state, decoded.
-    pub kept: PersistedAlarm,
-    /// Quantity of the alarm's series.
-    pub quantity: Quantity,
-    /// Newest reading of the series at the time of the row.
-    pub newest: Newest,
-}
-
-impl StoredAlarm {
-    /// The row if it can't be read.
-    pub fn read(state: AlarmState, former: Ingress) -> Result<Self, AlarmState> {
-        match state.state.as_deref().and_then(|text| PersistedAlarm::read(text, former)) {
-            Some((kept, quantity, newest)) => Ok(Self { state, kept, quantity, newest }),
-            None => Err(state),
-        }
-    }
-
-    /// Series of the alarm.
-    pub fn key(&self) -> Key {
-        (self.state.sensor_id.clone(), self.quantity.clone())
-    }
-}
-
-pub(super) fn newest_of(alarms: &[StoredAlarm]) -> StoredNewest {
-    let mut all = StoredNewest::new();
-    for alarm in alarms {
-        let order = |newest: &Newest| (newest.position, newest.heard, newest.at);
-        let newest = all.entry(alarm.key()).or_insert_with(|| alarm.newest.clone());
-        if order(newest) < order(&alarm.newest) {
-            *newest = alarm.newest.clone();
-        }
-    }
-    all
-}
+use crate::domain::{Reading, SeriesPart, SeriesState};
 
 impl Restoring<'_> {
     /// Restores series from checkpoints and the readings stored since, each series in the order of storage.

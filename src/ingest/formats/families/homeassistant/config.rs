@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 
 use super::abbreviations::{self, Keys};
 use super::availability::{Mode, SourceSpec};
+use super::filter;
 use super::place::Place;
-use super::topics;
 use crate::ingest::formats::kit::{json, names};
 
 /// Bytes of a config of one entity.
@@ -232,7 +232,7 @@ fn read_entity(component: &str, own_id: &str, config: &mut Keys) -> Result<Read,
         return Ok(Err(format!("`{sensor}` has an encoding that is not known")));
     };
     let topic = text(config, "state_topic")?.ok_or("there is no `state_topic` in it")?;
-    topics::check(&topic).map_err(|why| format!("`state_topic`: {why}"))?;
+    filter::check(&topic).map_err(|why| format!("`state_topic`: {why}"))?;
     let device = config.get("device").map(Device::read).unwrap_or_default();
     let spec = Spec {
         quantity: quantity(config, class.as_deref(), own_id)?.into(),

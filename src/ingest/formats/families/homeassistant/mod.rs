@@ -20,6 +20,7 @@ mod abbreviations;
 mod availability;
 mod config;
 mod entity;
+mod filter;
 mod learning;
 mod place;
 mod reading;

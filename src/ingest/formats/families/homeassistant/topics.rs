@@ -6,40 +6,10 @@ use std::sync::Arc;
 use super::entity::Entity;
 use crate::ingest::formats::kit;
 
-/// Bytes of a topic.
-const LONGEST: usize = 512;
 /// Filters with wildcards.
 const MOST_WILDCARDS: usize = 4_096;
 /// Limit of filters that no level distinguishes: each is compared with each topic.
 const MOST_OPEN: usize = 64;
-
-/// Checks that a topic or filter may be subscribed to.
-///
-/// # Errors
-/// The reason why not.
-pub fn check(filter: &str) -> Result<(), String> {
-    if filter.len() > LONGEST {
-        return Err(format!("the topic is longer than {LONGEST} bytes"));
-    }
-    if filter.starts_with('$') || filter.contains(char::is_control) {
-        return Err(format!("{filter:?} is no topic of a device"));
-    }
-    let mut levels = filter.split('/').peekable();
-    let mut has_name = false;
-    while let Some(level) = levels.next() {
-        match level {
-            "#" if levels.peek().is_some() => {
-                return Err(format!("`{filter}`: `#` must be its end"));
-            }
-            "#" | "+" => {}
-            _ if level.contains(['#', '+']) => {
-                return Err(format!("`{filter}`: a wildcard must be a whole level"));
-            }
-            _ => has_name |= !level.is_empty(),
-        }
-    }
-    if has_name { Ok(()) } else { Err(format!("`{filter}` would take every topic")) }
-}
 
 /// Whether a filter has wildcards.
 #[must_use]

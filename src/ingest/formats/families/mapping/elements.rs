@@ -6,10 +6,11 @@ use chrono_tz::Tz;
 use serde_json::Value as Json;
 
 use super::expression::{Expression, Scope, Unknown};
+use super::found::Found;
 use super::misses::Misses;
 use super::plan::{Plan, Source, Time, ValuePlan};
 use super::pointer::{Place, Pointer, content};
-use super::readings::Found;
+
 use super::texts::{self, Lack};
 use crate::ingest::formats::kit::times::TimeReader;
 use crate::ingest::formats::kit::topics::{self, Levels};

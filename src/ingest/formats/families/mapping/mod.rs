@@ -15,6 +15,7 @@
 mod checking;
 mod elements;
 mod expression;
+mod found;
 mod misses;
 mod numbers;
 mod payload;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 
 use super::elements::{Decoding, Origin};
+use super::found::Found;
 use super::numbers;
 use super::plan::{Name, Source, ValuePlan};
 use super::pointer::{Key, Place, content};
@@ -12,26 +13,6 @@ use super::scalars::{Scalar, not_a_number, quote};
 use super::texts;
 use crate::domain::Value;
 use crate::ingest::formats::kit::{names, units};
-
-/// A value, and where it was found.
-#[derive(Debug, Clone, Copy)]
-pub struct Found<'f, 'm> {
-    /// The value.
-    pub value: &'f Json,
-    /// Its key.
-    pub key: Option<&'f str>,
-    /// Its place, for the keys that stood for a `*`.
-    pub place: &'f Place<'m>,
-    /// The element that it is of.
-    pub element: &'f Place<'m>,
-}
-
-impl<'f, 'm> Found<'f, 'm> {
-    /// The value of a place.
-    pub(super) fn at(place: &'f Place<'m>, element: &'f Place<'m>) -> Self {
-        Self { value: place.value(), key: place.last_name(), place, element }
-    }
-}
 
 /// What a value is called.
 struct Called {

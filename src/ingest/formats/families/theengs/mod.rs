@@ -18,7 +18,7 @@ mod keys;
 use chrono_tz::Tz;
 use serde_json::{Map, Value as Json};
 
-use super::bthome;
+use super::bthome::packet as bthome;
 use crate::config::{Precision, PresetTable};
 use crate::ingest::formats::kit::times::TimeReader;
 use crate::ingest::formats::kit::{Builder, Stamp, json, topics};

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::super::abbreviations::{self, Keys};
 use super::super::availability::{Mode, SourceSpec};
-use super::super::topics;
+use super::super::filter;
 use super::text;
 
 /// Topics of availability of one entity.
@@ -46,7 +46,7 @@ pub fn sources(config: &mut Keys) -> Result<Vec<SourceSpec>, String> {
 }
 
 fn source(keys: &Keys, topic: String, template: &str) -> Result<SourceSpec, String> {
-    topics::check(&topic).map_err(|why| format!("the topic of availability: {why}"))?;
+    filter::check(&topic).map_err(|why| format!("the topic of availability: {why}"))?;
     let payload =
         |key, default: &str| Ok::<_, String>(text(keys, key)?.unwrap_or_else(|| default.into()));
     Ok(SourceSpec {

@@ -1,7 +1,7 @@
 //! Functions of expressions: conversions, CEL's on texts, and those of numbers under `math.`, named as CEL's extension
 //! has them where it does.
 
-use super::tree::Kind;
+use super::kind::Kind;
 
 /// A function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,6 +18,7 @@
 
 mod evaluate;
 mod functions;
+mod kind;
 mod outcome;
 mod read;
 #[cfg(test)]

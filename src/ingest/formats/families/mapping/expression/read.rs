@@ -5,7 +5,8 @@ use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, SelectExpr, SourceInfo, operators};
 
 use super::functions::Function;
-use super::tree::{Arithmetic, BASE, Comparison, Kind, Literal, Node};
+use super::kind::Kind;
+use super::tree::{Arithmetic, BASE, Comparison, Literal, Node};
 use super::{ExpressionError, Purpose};
 use crate::expression::{self, quote};
 
