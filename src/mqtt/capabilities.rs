@@ -334,7 +334,7 @@ impl Capabilities {
         self.learned_at = Some(now);
         match reduced {
             ReducedMessage::Qos(qos) => {
-                self.learned.maximum_qos = self.learned.maximum_qos.min(qos)
+                self.learned.maximum_qos = self.learned.maximum_qos.min(qos);
             }
             ReducedMessage::NotRetained => self.learned.takes_retained = false,
         }

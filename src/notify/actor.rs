@@ -138,7 +138,7 @@ impl Receiver {
         }
     }
 
-    /// DowntimeNotices to tell what is due first, unless something is being told.
+    /// Sends the notification that is due first, unless one is in flight.
     fn send(&mut self, ctx: &mut Context<Self>) {
         let now = now();
         let is_held = self.is_sending || self.to_keep.is_some() || self.storage_rests;

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-/// ReceiverCounts by the receiver's actor, read by anybody.
+/// Counts of one receiver. Written by its actor; may be read from anywhere.
 #[derive(Debug, Default)]
 pub struct ReceiverGauges(Mutex<ReceiverCounts>);
 

@@ -61,7 +61,7 @@ pub struct DeliveryHealth {
     pub is_connected: bool,
 }
 
-/// Why beats can't be sent, and since when. ReceiverCounts by the actor, read by anybody.
+/// Why heartbeats are withheld, and since when; `None` while they are sent. Written by the actor; may be read from anywhere.
 #[derive(Debug, Default)]
 pub struct HeartbeatGauge(Mutex<Option<(String, DateTime<Utc>)>>);
 

@@ -62,7 +62,7 @@ pub struct ReceiverSettings {
 }
 
 impl ReceiverSettings {
-    /// ReceiverSettings of one receiver.
+    /// Settings of one receiver.
     #[must_use]
     pub fn new(
         config: &ReceiverConfig,

@@ -14,9 +14,11 @@ use actix_web::http::KeepAlive;
 use actix_web::{App, HttpServer, middleware, web};
 use futures_util::future::join_all;
 
+use super::answers::REQUEST_PATIENCE;
+use super::api::Api;
 use super::guard::Door;
 use super::live::Hub;
-use super::routes::{Api, CONNECTIONS, REQUEST_PATIENCE, admit, configure, shared};
+use super::routes::{CONNECTIONS, admit, configure, shared};
 use super::{Settings, socket_path};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop};
 

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use super::CLI_AGENT;
 use super::answers::{blocking, error, whole_body};
+use super::api::{self, ANSWER_PATIENCE, Shared};
 use super::guard::Door;
 use super::input::{self, AlarmsQuery, AlarmsRequest, AlertsQuery, ChangeKind};
-use super::routes::{self, ANSWER_PATIENCE, Shared};
 use crate::domain::{AlarmName, AlarmView, Refused, SensorId, Via};
 use crate::messages::Operate;
 use crate::wire::AlarmJson;
@@ -128,7 +128,7 @@ async fn act(
         Ok(body) => body,
         Err(refused) => return refused,
     };
-    let (via, user) = (via(request, &api.door), routes::visitor(request).and_then(|it| it.user));
+    let (via, user) = (via(request, &api.door), api::visitor(request).and_then(|it| it.user));
     let understood = |alarm| input::action(verb, alarm, user.as_deref(), &body, Utc::now(), via);
     let action = match alarm.and_then(understood) {
         Ok(action) => action,

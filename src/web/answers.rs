@@ -3,13 +3,18 @@
 //! Always: an error is a problem document with the cause in `detail`, for a person to read. Never: a wait without an
 //! end.
 
+use std::time::Duration;
+
+use actix_web::guard::{Any, Get, Head};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, Route, web};
 use serde::Serialize;
 
 use super::guard::Denial;
-use super::routes::REQUEST_PATIENCE;
+
+/// How long a client may take to send its request's head, and then its body.
+pub(super) const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The media type of a problem document.
 const PROBLEM: &str = "application/problem+json";
@@ -69,4 +74,23 @@ pub(super) async fn whole_body(
             Err(error(StatusCode::REQUEST_TIMEOUT, why))
         }
     }
+}
+
+pub(super) fn read_only(route: Route) -> Route {
+    route.guard(Any(Get()).or(Head()))
+}
+
+/// Refuses other methods than those a [`read_only`] route has.
+pub(super) fn not_read(why: &'static str) -> Route {
+    wrong_method(why.to_owned(), "GET, HEAD".to_owned())
+}
+
+pub(super) fn wrong_method(why: String, allowed: String) -> Route {
+    web::to(move || {
+        let mut refused = error(StatusCode::METHOD_NOT_ALLOWED, &why);
+        if let Ok(allowed) = HeaderValue::from_str(&allowed) {
+            refused.headers_mut().insert(header::ALLOW, allowed);
+        }
+        async move { refused }
+    })
 }

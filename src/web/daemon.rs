@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 use super::answers::{error, refusal};
+use super::api::{self, OPENAPI, RELOAD_AT_MOST, Shared};
 use super::guard;
-use super::routes::{self, OPENAPI, RELOAD_AT_MOST, Shared};
 use crate::messages::{Reload, ReloadAnswer};
 use crate::supervisor::RequestError;
 
@@ -15,7 +15,7 @@ pub(super) async fn openapi() -> HttpResponse {
 }
 
 pub(super) async fn status(request: HttpRequest, api: Shared) -> HttpResponse {
-    match guard::admit_owner(routes::visitor(&request).as_ref()) {
+    match guard::admit_owner(api::visitor(&request).as_ref()) {
         Ok(()) => HttpResponse::Ok().json((api.settings.status)()),
         Err(denied) => refusal(denied),
     }
@@ -35,7 +35,7 @@ pub(super) async fn devices(api: Shared) -> HttpResponse {
 
 /// One that is asked for while the daemon starts waits for its turn.
 pub(super) async fn reload(request: HttpRequest, api: Shared) -> HttpResponse {
-    if let Err(denied) = guard::admit_owner(routes::visitor(&request).as_ref()) {
+    if let Err(denied) = guard::admit_owner(api::visitor(&request).as_ref()) {
         return refusal(denied);
     }
     match api.settings.reload.request(Reload, RELOAD_AT_MOST).await {

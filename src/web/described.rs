@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// The named schema of the description.
 pub fn schema(name: &str) -> Value {
-    let document: Value = serde_json::from_str(super::routes::OPENAPI).unwrap();
+    let document: Value = serde_json::from_str(super::api::OPENAPI).unwrap();
     document["components"]["schemas"][name].clone()
 }
 

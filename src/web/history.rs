@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::answers::{blocking, error};
-use super::routes::Shared;
+use super::api::Shared;
 use crate::domain::{Quantity, SensorId, time};
 
 /// Columns that a chart may have.

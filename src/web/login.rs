@@ -13,8 +13,8 @@ use serde_json::json;
 
 use super::access::{Attempt, LoginError, key_of};
 use super::answers::{error, whole_body};
+use super::api::{self, Shared};
 use super::cookie::{self, Hop};
-use super::routes::{self, Shared};
 use super::session::{Identity, SessionKey};
 use crate::config::Secret;
 
@@ -40,7 +40,7 @@ pub(super) fn session_key(headers: &header::HeaderMap) -> Option<SessionKey> {
 
 /// Who asks and what he may, for the page.
 pub(super) async fn who(request: HttpRequest, api: Shared) -> HttpResponse {
-    let visitor = routes::visitor(&request);
+    let visitor = api::visitor(&request);
     HttpResponse::Ok().json(json!({
         "user": visitor.as_ref().and_then(|visitor| visitor.user.clone()),
         "role": visitor.as_ref().map(|visitor| visitor.role.as_str()),

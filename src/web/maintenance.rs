@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::answers::{blocking, error};
+use super::api::Shared;
 use super::history::moment;
-use super::routes::Shared;
 use crate::alarms::quiet::maintenance::Maintenance;
 use crate::domain::{Location, SensorId};
 

@@ -14,6 +14,7 @@ mod access;
 mod actor;
 mod alarms;
 mod answers;
+mod api;
 mod assets;
 mod client;
 mod cookie;

@@ -8,9 +8,10 @@ use serde_json::json;
 
 use super::Settings;
 use super::answers::error;
+use super::answers::{not_read, read_only};
+use super::api::Shared;
 use super::metrics::{Format, ScrapeFigures, WebCounts, exposition};
 use super::report::StatusReport;
-use super::routes::{Shared, not_read, read_only};
 use crate::supervisor::{ChildHealth, ChildState};
 
 /// Adds the paths.

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::guard::{Any, Get, Head};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, Route, web};
 use tokio::sync::Semaphore;
 
-use super::answers::{error, refusal};
+use super::answers::{error, not_read, read_only, refusal, wrong_method};
+use super::api::{Api, Shared};
 use super::guard::{self, Denial, Door, Principal, RequestFacts, RequiredRights};
 use super::input::ChangeKind;
 use super::live::Hub;
@@ -23,15 +23,6 @@ use super::{
     LARGEST_BODY, Settings, alarms, assets, daemon, history, live, login, maintenance, probes,
     sensors, trial,
 };
-
-/// How long its answer may take: its turn, and a commit on a busy disk.
-pub(super) const ANSWER_PATIENCE: Duration = Duration::from_secs(35);
-
-/// How long a reload may take: a hundred thousand sensors start in some seconds.
-pub(super) const RELOAD_AT_MOST: Duration = Duration::from_secs(120);
-
-/// How long a client may take to send its request's head, and then its body.
-pub(super) const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Connections at a time, a socket: a few operators, each with a browser's worth, and the live feeds.
 pub(super) const CONNECTIONS: usize = 96;
@@ -109,20 +100,6 @@ pub(super) const ROUTES: [(&str, Endpoint); 27] = [
     (SESSION, Endpoint::LogOut),
 ];
 
-pub(super) const OPENAPI: &str = include_str!("openapi.json");
-
-/// What every handler needs.
-pub(super) struct Api {
-    pub settings: Settings,
-    pub door: Door,
-    pub slots: Semaphore,
-    pub hub: Arc<Hub>,
-    /// One trial of a rule, or report on the alarms, at a time.
-    pub turns: Arc<Semaphore>,
-}
-
-pub(super) type Shared = web::Data<Api>;
-
 /// Everything that is served.
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config.app_data(web::PayloadConfig::new(LARGEST_BODY));
@@ -144,25 +121,6 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     let file = web::resource("/a/{hash}/{path:.*}").route(read_only(web::to(file)));
     config.service(file.default_service(not_read("files are only read")));
     config.default_service(web::to(nothing_here));
-}
-
-pub(super) fn read_only(route: Route) -> Route {
-    route.guard(Any(Get()).or(Head()))
-}
-
-/// Refuses other methods than those a [`read_only`] route has.
-pub(super) fn not_read(why: &'static str) -> Route {
-    wrong_method(why.to_owned(), "GET, HEAD".to_owned())
-}
-
-fn wrong_method(why: String, allowed: String) -> Route {
-    web::to(move || {
-        let mut refused = error(StatusCode::METHOD_NOT_ALLOWED, &why);
-        if let Ok(allowed) = HeaderValue::from_str(&allowed) {
-            refused.headers_mut().insert(header::ALLOW, allowed);
-        }
-        async move { refused }
-    })
 }
 
 async fn nothing_here() -> HttpResponse {
@@ -285,11 +243,6 @@ fn is_admitted(request: &ServiceRequest, api: &Api) -> Result<Option<Principal>,
     guard::admit(&api.door, access.is_open(), asking)
 }
 
-/// Who asks, as the guard has found; `None` for a stranger.
-pub(super) fn visitor(request: &HttpRequest) -> Option<Principal> {
-    request.extensions().get::<Principal>().cloned()
-}
-
 /// The handlers' state for one door.
 pub(super) fn shared(settings: &Settings, door: Door, hub: Arc<Hub>) -> Shared {
     let (slots, turns) = (Semaphore::new(SLOTS), Arc::new(Semaphore::new(1)));
@@ -302,6 +255,7 @@ mod tests {
 
     use serde_json::Value;
 
+    use super::super::api::OPENAPI;
     use super::*;
 
     #[test]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::answers::error;
+use super::api::Shared;
 use super::live::seconds;
-use super::routes::Shared;
 use crate::config::TimeStyle;
 use crate::domain::{SeriesDescription, SeriesFlags, SeriesValue, Value};
 

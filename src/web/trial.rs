@@ -14,8 +14,8 @@ use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::answers::{blocking, error, whole_body};
+use super::api::Shared;
 use super::input::moment;
-use super::routes::Shared;
 use crate::alarms::report::Period;
 use crate::config::duration;
 use crate::domain::{Limit, TriedRule};

@@ -37,7 +37,7 @@ impl Nginx {
         Self::start(&manual(address), None)
     }
 
-    /// Blocks WebSockets.
+    /// Proxy without the lines that upgrade a connection.
     pub fn without_upgrade(address: &str) -> Self {
         let is_kept = |line: &&str| !["Upgrade", "Connection"].iter().any(|it| line.contains(it));
         let lines: Vec<_> = manual(address).lines().filter(is_kept).map(str::to_owned).collect();

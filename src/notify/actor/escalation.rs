@@ -31,7 +31,7 @@ impl Receiver {
         let Some(escalating) = &settings.escalating else { return };
         let Some(groups) = self.groups.as_mut().filter(|_| !self.is_escalating) else { return };
         let (mut open, mut is_any_unknown) = (Vec::new(), false);
-        for alarm in groups.to_escalate(now(), BATCH) {
+        for alarm in groups.take_escalated(now(), BATCH) {
             match attention(escalating, &alarm) {
                 Attention::Unknown => is_any_unknown = true,
                 Attention::InHand => groups.escalated(&alarm.alert_id),

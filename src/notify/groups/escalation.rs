@@ -39,7 +39,7 @@ fn due_at(alarm: &Alarm, escalate_after: Option<Duration>) -> Option<DateTime<Ut
 
 impl Groups {
     /// Alarms that have waited long enough, longest first.
-    pub fn to_escalate(&mut self, now: DateTime<Utc>, at_most: usize) -> Vec<Escalated> {
+    pub fn take_escalated(&mut self, now: DateTime<Utc>, at_most: usize) -> Vec<Escalated> {
         self.escalate_by_clock(now);
         let mut found = Vec::new();
         while let Some((due, id)) = self.escalations.first().cloned().filter(|(due, _)| *due <= now)
@@ -65,7 +65,7 @@ impl Groups {
         found.into_iter().map(|(_, escalated)| escalated).collect()
     }
 
-    /// When [`Groups::to_escalate`] will have something to give, if nothing more happens.
+    /// When [`Groups::take_escalated`] will have something to give, if nothing more happens.
     #[must_use]
     pub fn next_escalation(&self) -> Option<DateTime<Utc>> {
         self.escalations.first().map(|(due, _)| *due)
@@ -198,7 +198,7 @@ mod tests {
     }
 
     fn due(bench: &mut Bench, seconds: i64) -> Vec<String> {
-        let due = bench.groups.to_escalate(at(seconds), 100);
+        let due = bench.groups.take_escalated(at(seconds), 100);
         due.iter().map(|it| it.alert_id.to_string()).collect()
     }
 

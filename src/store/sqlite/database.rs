@@ -108,8 +108,9 @@ pub(in crate::store) fn check_readable(path: &Path) -> Result<(), OpenError> {
     }
     match look(path) {
         Ok(Found::Version(VERSION)) => Ok(()),
-        Ok(Found::Empty | Found::Origin) => failed(Reason::Older),
-        Ok(Found::Version(MIGRATED_VERSION)) => failed(Reason::Older),
+        Ok(Found::Empty | Found::Origin | Found::Version(MIGRATED_VERSION)) => {
+            failed(Reason::Older)
+        }
         Ok(found) => accept(path, found),
         Err(error) => Err(OpenError::sqlite(path, &error)),
     }

@@ -10,7 +10,7 @@
 //! Never: a client that the way of a reading waits for, or a state that is held for a client.
 
 mod frames;
-mod hub;
+pub(super) mod hub;
 #[cfg(test)]
 mod page_tests;
 mod protocol;
@@ -27,8 +27,8 @@ use serde::Deserialize;
 pub(super) use self::frames::seconds;
 pub(super) use self::hub::Hub;
 use super::answers::error;
+use super::api::Shared;
 use super::guard::Principal;
-use super::routes::Shared;
 use crate::domain::{LiveChanges, LiveHeads, SeriesDescription, SeriesValue};
 
 /// Feeds at a time: each is a connection for its lifetime, of which there are three times as many.

@@ -14,8 +14,8 @@ use super::frames;
 use super::hub::{Built, Hub};
 use super::protocol::{Feed, FrameRequest, NextStep, Refusal, TICK, UpdateRequest};
 use crate::web::Access;
+use crate::web::api::Shared;
 use crate::web::guard::Principal;
-use crate::web::routes::Shared;
 
 /// How long a client may take to make room for a frame.
 const SEND_WITHIN: Duration = Duration::from_secs(10);

@@ -54,6 +54,7 @@ test("a time is chosen by its length or by days of the plant's zone, all of it i
   const seen = await openPage(browser, "#/alarms/history", { prepare: (page) => playHistory(page, Date.now() - 60_000) });
   const { page } = seen;
   await says(page, "200 events · the newest ones loaded");
+  await page.locator("input[type=date][title*='Europe/Paris']").first().waitFor(); // the page is made anew once the zone is known
   await page.getByRole("button", { name: "7 days" }).click();
   await says(page, "168 events · since ");
   assert.equal(await rows(page), 168);

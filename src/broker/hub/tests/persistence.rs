@@ -19,7 +19,7 @@ impl Disk {
             BrokerStateChange::Put(key, value) => drop(self.0.insert(key, value)),
             BrokerStateChange::Delete(key) => drop(self.0.remove(&key)),
             BrokerStateChange::DeleteAll(prefix) => {
-                self.0.retain(|key, _| !key.starts_with(&prefix))
+                self.0.retain(|key, _| !key.starts_with(&prefix));
             }
         }
     }
