@@ -21,7 +21,7 @@ const COLUMNS: [&str; 9] =
 /// run.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// One JSON object a line.
+    /// Print one JSON object a line.
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]

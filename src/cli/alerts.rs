@@ -31,22 +31,22 @@ const WIDTHS: [usize; 9] = [32, 8, 12, 9, 18, 16, 2, 3, 0];
 /// Times are UTC.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Only events at this time or later: `1h` (ago), `2024-08-14`, `2024-08-14T10:30:00`.
+    /// Only events at or after this time: `1h` (ago), `2024-08-14`, `2024-08-14T10:30:00`.
     #[arg(long, value_name = "TIME", value_parser = When::parse)]
     pub since: Option<When>,
     /// Only alerts of this sensor.
     #[arg(long, value_name = "ID")]
     pub sensor: Option<String>,
-    /// `active`: the alerts that stand now; `resolved`: the events that ended one.
+    /// `active`: alerts that are active now; `resolved`: events that ended an alert.
     #[arg(long, value_name = "STATE")]
     pub state: Option<AlertState>,
-    /// Go on printing new events until Ctrl-C.
+    /// Print new events as they occur, until Ctrl-C.
     #[arg(short, long)]
     pub follow: bool,
-    /// One JSON object a line, as alerts are published, and then who did it and why.
+    /// Print one JSON object a line: the published fields, then operator and reason.
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,
-    /// The table's columns as CSV, with a header.
+    /// Print CSV with a header.
     #[arg(long)]
     pub csv: bool,
     #[command(flatten)]

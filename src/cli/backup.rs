@@ -13,7 +13,7 @@ use crate::store::{self, CopyError, Finished, Restored};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The backup.
+    /// Backup file.
     #[arg(value_name = "FILE")]
     backup: PathBuf,
     #[command(flatten)]

@@ -23,24 +23,24 @@ use crate::logging::one_line;
 pub struct Args {
     #[command(flatten)]
     pub file: ConfigFile,
-    /// Topic of the message; with --listen a filter in place of #.
+    /// Topic of the message. With --listen: topic filter, # by default.
     #[arg(long, required_unless_present_any = ["jsonl", "listen"])]
     topic: Option<String>,
-    /// Payload, as text.
+    /// Payload as text.
     #[arg(long, conflicts_with_all = ["payload_file", "jsonl"], allow_hyphen_values = true)]
     payload: Option<String>,
-    /// File that has the payload; - for standard input.
+    /// File with the payload; - for standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "jsonl")]
     payload_file: Option<PathBuf>,
-    /// The broker sends it from its retained messages.
+    /// The message is retained.
     #[arg(long, conflicts_with = "jsonl")]
     retained: bool,
-    /// Reads messages from standard input, a JSON object a line: topic, `payload_utf8` or `payload_base64`, retained,
-    /// `received_at`. Writes a JSON object for each.
+    /// Read messages from standard input, one JSON object a line: topic, `payload_utf8` or `payload_base64`,
+    /// retained, `received_at`. Writes one JSON object for each.
     #[arg(long, conflicts_with = "topic")]
     jsonl: bool,
-    /// Listens to the broker for so long (`30s`), as one more client, and shows what comes by shape of topic: the readings,
-    /// or the lines of configuration that would take it.
+    /// Listen to the broker for this time (`30s`) as an additional client. Shows by shape of topic the readings, or
+    /// configuration that would read the messages.
     #[arg(long, value_name = "TIME", value_parser = duration::parse, conflicts_with_all = ["jsonl", "payload", "payload_file", "retained"])]
     listen: Option<Duration>,
 }

@@ -17,7 +17,7 @@ use crate::web;
 pub(super) struct Args {
     #[command(flatten)]
     pub file: ConfigFile,
-    /// Print the daemon's answer as it came, one JSON object.
+    /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }

@@ -39,7 +39,7 @@ const DEFAULT_CONFIG: &str = "config/factory.toml";
 /// `1.2.3 (abcdef012345)`: the version and the commit it was built from.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("VIGIE_COMMIT"), ")");
 
-/// A lookout for sensor fleets: readings over MQTT, alarms, and history, in one daemon.
+/// Monitoring of sensor fleets over MQTT: readings, alarms and history, in one daemon.
 #[derive(Parser)]
 #[command(name = "vigie", version = VERSION, arg_required_else_help = true)]
 struct Cli {
@@ -49,59 +49,59 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs the daemon until it is asked to stop (Ctrl-C, SIGTERM).
+    /// Run the daemon until Ctrl-C or SIGTERM.
     Run(run::Args),
-    /// Validates a configuration: every error at once, with its line and a hint.
+    /// Validate a configuration: all errors at once, each with its line and a hint.
     Check(ConfigFile),
-    /// Decodes messages of devices, given or live: which rule takes each, and what comes of it.
+    /// Decode device messages, given or live: which table matches each, and the readings it yields.
     Decode(decode::Args),
-    /// Shows what has been heard: devices, topics that nobody takes, and the lines of configuration for them.
+    /// List devices and unclaimed topics, with configuration that would read them.
     Devices(devices::Args),
-    /// Shows the alarms that stand, wait for a word, or are shelved, suppressed or out of service.
+    /// List alarms: active, unacknowledged, shelved, suppressed or out of service.
     Alarms(alarms::Args),
-    /// Acknowledges an alarm: somebody has seen it.
+    /// Acknowledge an alarm.
     Ack(operate::Word),
-    /// Shelves an alarm: it is not announced for a time.
+    /// Shelve an alarm: suppress its announcements for a limited time.
     Shelve(operate::Shelf),
-    /// Ends a shelf.
+    /// Unshelve an alarm.
     Unshelve(operate::Word),
-    /// Takes an alarm out of service: it is not announced until it is returned to service.
+    /// Take an alarm out of service: suppress its announcements until it is returned to service.
     OutOfService(operate::Reason),
-    /// Returns an alarm to service.
+    /// Return an alarm to service.
     ReturnToService(operate::Word),
-    /// Resets a latched alarm.
+    /// Reset a latched alarm.
     Reset(operate::Word),
-    /// Forgets a sensor that is gone: closes its alarms, and counts its silence no more. Its history stays.
+    /// Forget a removed sensor: close its alarms and stop monitoring its silence. Its history is kept.
     Forget(operate::Sensor),
-    /// Inspects alerts: their history, what stands now, or new ones as they come.
+    /// Show alert events: history, active ones, or new ones as they occur.
     Alerts(alerts::Args),
-    /// Reads the history of readings.
+    /// Show the history of readings.
     Readings(readings::Args),
-    /// Measures the alarm system itself: rates, floods, nuisance alarms, against published targets.
+    /// Report on the alarm system: rates, floods and nuisance alarms, compared with published targets.
     Report(report::Args),
-    /// Tries rules out: tests of them, and replays of the stored history.
+    /// Test rules, or replay the stored history with other rules.
     #[command(subcommand)]
     Rules(rules::Command),
-    /// Asks the running daemon how it is: supervision tree, broker, queues.
+    /// Show the state of the running daemon: supervision tree, broker, queues.
     Status(status::Args),
-    /// Lists the receivers of notifications with their state, or sends one of them a test notification.
+    /// List the receivers of notifications with their state, or send a test notification.
     Receivers(receivers::Args),
-    /// Asks the running daemon to read its configuration again, and says what changed.
+    /// Reload the configuration of the running daemon, and print what changed.
     Reload(ConfigFile),
-    /// Copies the database into a file, also while the daemon runs: consistent, whole in one file, and checked.
+    /// Back up the database into one file: consistent and verified. Works while the daemon runs.
     Backup(backup::Args),
-    /// Puts a backup in the place of the database of a daemon that is stopped, and sets aside what was there.
+    /// Restore a backup. The daemon must be stopped; the existing database is renamed, not deleted.
     Restore(backup::Args),
-    /// Asks for a password and prints a user's lines for the configuration: who may log in at the page.
+    /// Ask for a password, and print the configuration of a dashboard user.
     Passwd(passwd::Args),
-    /// Prints a completion script for a shell.
+    /// Print a completion script for a shell.
     Completions { shell: clap_complete::Shell },
 }
 
 /// The option every command that reads the configuration has.
 #[derive(Debug, Clone, clap::Args)]
 struct ConfigFile {
-    /// The configuration file.
+    /// Configuration file.
     #[arg(short, long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
     config: PathBuf,
 }

@@ -15,10 +15,10 @@ use crate::web::{self, AskError};
 /// What every such command takes.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Alarm {
-    /// The alarm: its 16-digit id as `vigie alarms` and alerts have it, or RULE/SENSOR.
+    /// Alarm: its 16-digit id from `vigie alarms`, or RULE/SENSOR.
     #[arg(value_name = "ID")]
     alarm: AlarmName,
-    /// Who says so; your login name unless given.
+    /// Name of the operator; your login name by default.
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
     #[command(flatten)]
@@ -30,7 +30,7 @@ pub(super) struct Alarm {
 pub(super) struct Word {
     #[command(flatten)]
     pub(super) alarm: Alarm,
-    /// Why.
+    /// Reason.
     #[arg(long, value_name = "TEXT")]
     why: Option<String>,
 }
@@ -40,7 +40,7 @@ pub(super) struct Word {
 pub(super) struct Reason {
     #[command(flatten)]
     pub(super) alarm: Alarm,
-    /// Why.
+    /// Reason.
     #[arg(long, value_name = "TEXT")]
     why: String,
 }
@@ -49,23 +49,23 @@ pub(super) struct Reason {
 pub(super) struct Shelf {
     #[command(flatten)]
     pub(super) reason: Reason,
-    /// For how long: `30m`, `2h`, at most `24h`.
+    /// Duration, as `30m` or `2h`; 24h at most.
     #[arg(long = "for", value_name = "DURATION", default_value_t = crate::config::duration::format(SHELVED_FOR))]
     lasting: String,
-    /// Ends as soon as the alarm no longer stands.
+    /// End early when the alarm returns to normal.
     #[arg(long)]
     one_shot: bool,
 }
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Sensor {
-    /// The sensor's id.
+    /// Id of the sensor.
     #[arg(value_name = "SENSOR")]
     sensor: SensorId,
-    /// Who says so; your login name unless given.
+    /// Name of the operator; your login name by default.
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
-    /// Why.
+    /// Reason.
     #[arg(long, value_name = "TEXT")]
     why: Option<String>,
     #[command(flatten)]

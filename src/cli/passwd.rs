@@ -19,9 +19,9 @@ const LONGEST_BYTES: u64 = 1024;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Name at the login; it also stands in what is recorded of the user's actions.
+    /// Login name; also recorded with the user's actions.
     user: String,
-    /// What the user may do: a viewer reads, an operator acts.
+    /// Rights: a viewer reads, an operator also acts on alarms.
     #[arg(long, value_name = "ROLE", default_value = "viewer", value_parser = role)]
     role: Role,
 }

@@ -24,19 +24,19 @@ pub struct Args {
     /// Only this sensor.
     #[arg(long, value_name = "ID")]
     pub sensor: Option<String>,
-    /// Only this quantity, as `temperature` or `humidity`.
+    /// Only this quantity, such as `temperature` or `humidity`.
     #[arg(long, value_name = "NAME")]
     pub quantity: Option<String>,
-    /// Measured at this time or later: `1h` (ago), `2024-08-14`, `2024-08-14T10:30:00`.
+    /// Measured at or after this time: `1h` (ago), `2024-08-14`, `2024-08-14T10:30:00`.
     #[arg(long, value_name = "TIME", value_parser = When::parse)]
     pub since: Option<When>,
     /// Measured before this time.
     #[arg(long, value_name = "TIME", value_parser = When::parse)]
     pub until: Option<When>,
-    /// At most so many readings, the newest of them.
+    /// Row limit; keeps the newest.
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
-    /// `table` for people, `csv` with a header, or `json` with one object a line.
+    /// Output: a `table`, `csv` with a header, or `json` with one object a line.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: Format,
     #[command(flatten)]

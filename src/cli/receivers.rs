@@ -14,7 +14,7 @@ use crate::web;
 pub(super) struct Args {
     #[command(flatten)]
     file: ConfigFile,
-    /// Print the daemon's answer as it came, one JSON list.
+    /// Print one JSON list.
     #[arg(long)]
     json: bool,
     #[command(subcommand)]
@@ -23,7 +23,7 @@ pub(super) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Sends a test notification to a receiver, by its own channel; needs no daemon.
+    /// Send a test notification to a receiver. Works without the daemon.
     Test(Test),
 }
 

@@ -19,16 +19,16 @@ use crate::store::{AlarmReport, History};
 /// Uses the measures of ISA-18.2 and IEC 62682; it does not claim compliance. Times are UTC.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Where the period begins: `30d` (before its end), `2024-08-14`, `2024-08-14T10:30:00`.
+    /// Start of the period: `30d` (before its end), `2024-08-14`, `2024-08-14T10:30:00`.
     #[arg(long, value_name = "TIME", value_parser = When::parse, default_value = "7d")]
     pub since: When,
-    /// Where it ends, in the same forms; now without.
+    /// End of the period, in the same notation; now by default.
     #[arg(long, value_name = "TIME", value_parser = When::parse)]
     pub until: Option<When>,
-    /// One JSON object.
+    /// Print one JSON object.
     #[arg(long, conflicts_with = "html")]
     pub json: bool,
-    /// One page with charts, written to this file.
+    /// Write a page with charts to this file.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
     #[command(flatten)]

@@ -13,8 +13,7 @@ use crate::supervisor::install_panic_hook;
 pub(super) struct Args {
     #[command(flatten)]
     pub file: ConfigFile,
-    /// Once everything is up, write a JSON line with the process id and the embedded broker's
-    /// address to this file.
+    /// Write a JSON line with the process id and the embedded broker's address to this file once everything is up.
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
 }

@@ -14,9 +14,9 @@ use crate::exit::Exit;
 /// Tests rules, or replays history by them.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Runs rule tests: readings made up for the purpose, and the alarms they must make.
+    /// Run rule tests: invented readings, and the alarms expected of them.
     Test(test::Args),
-    /// Shows what a configuration would have announced of the stored readings, beside what was.
+    /// Compare what a configuration would have announced for the stored readings with what was announced.
     Replay(replay::Args),
 }
 

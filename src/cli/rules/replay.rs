@@ -27,20 +27,20 @@ const LONGEST_PIECE: TimeDelta = TimeDelta::days(30);
 /// Silence is counted by the readings' own times.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Where the period begins: `30d` (before now), `2024-08-14`, `2024-08-14T10:30:00`.
+    /// Start of the period: `30d` (before now), `2024-08-14`, `2024-08-14T10:30:00`.
     #[arg(long, value_name = "TIME", value_parser = When::parse, default_value = "7d")]
     from: When,
-    /// Where it ends, in the same forms; now without.
+    /// End of the period, in the same notation; now by default.
     #[arg(long, value_name = "TIME", value_parser = When::parse)]
     to: Option<When>,
-    /// The database, in place of the configuration's `storage.path`.
+    /// Database, in place of the configured `storage.path`.
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
-    /// A time without any stored reading that is longer than this is taken for an outage of the daemon,
-    /// and not for silence: `10m`.
+    /// A longer time without any stored reading counts as an outage of the daemon, not as silence of the sensors:
+    /// `10m`.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     outage: Option<Duration>,
-    /// One JSON object.
+    /// Print one JSON object.
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -12,7 +12,7 @@ use crate::rehearsal::test::failures;
 /// Ends with 0 when all pass, 1 when one fails, 2 when a file can't be used.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Files of tests, as `config/cold-chain.test.toml`.
+    /// Test files, such as `config/cold-chain.test.toml`.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
