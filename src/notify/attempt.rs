@@ -1,4 +1,4 @@
-//! Runs one attempt to send something, which blocks.
+//! Runs one blocking attempt to send a notification.
 
 use std::time::Duration;
 
@@ -6,11 +6,12 @@ use tokio::sync::oneshot;
 
 use super::outcome::DeliveryOutcome;
 
-/// All of an attempt, the channel's own waits added up.
+/// Timeout of an attempt; exceeds the sum of the channel's own timeouts.
 pub(super) const ATTEMPT: Duration = Duration::from_secs(60);
 
-/// Runs it on a thread of its own, not one of the arbiter's: a stop must not wait for a host that is gone. Past `at_most`
-/// the attempt counts as unanswered; it ends by the channel's own timeouts.
+/// Runs `send` on a thread of its own, not of the arbiter's, so that a stop doesn't wait for an
+/// unreachable host. After `at_most` the attempt counts as unanswered; its thread ends by the
+/// channel's own timeouts.
 pub(super) async fn attempt(
     thread: String,
     at_most: Duration,
@@ -18,7 +19,7 @@ pub(super) async fn attempt(
 ) -> DeliveryOutcome {
     let (reply, answer) = oneshot::channel();
     let begun = std::thread::Builder::new().name(thread).spawn(move || {
-        // Who no longer waits has stopped; the next start sends it again.
+        // The actor has stopped; the next start sends it again.
         let _ = reply.send(send());
     });
     if let Err(error) = begun {

@@ -1,4 +1,4 @@
-//! The way to a receiver. Blocking: it runs on a thread that has nothing else to do.
+//! Channel to a receiver. Blocking: runs on a thread of its own.
 
 use super::http::{Body, Http};
 use super::mail::Mail;
@@ -7,7 +7,7 @@ use super::outcome::{AttemptResult, DeliveryOutcome};
 use crate::config::ChannelConfig;
 use crate::locale::NotifyWords;
 
-/// One way to tell one receiver.
+/// Channel to one receiver.
 pub enum Channel {
     /// A webhook or another HTTP request.
     Http(Http),
@@ -31,7 +31,7 @@ impl Channel {
         }
     }
 
-    /// Tells it, each wait on the way being bounded.
+    /// Sends a notification. Each wait has a timeout.
     #[must_use]
     pub fn send(&self, notification: &Notification) -> DeliveryOutcome {
         match self {
@@ -40,7 +40,8 @@ impl Channel {
         }
     }
 
-    /// The same without a line in the log: what came of it, and each address that goes undelivered, with why.
+    /// Sends a notification without logging. Returns the outcome, and undelivered addresses with
+    /// their reasons.
     #[must_use]
     pub(super) fn attempt(&self, notification: &Notification) -> AttemptResult {
         match self {

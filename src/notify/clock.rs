@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// The wall clock: what is due must outlive the process.
+/// Wall clock: due times must outlive the process.
 pub(super) fn now() -> DateTime<Utc> {
     Utc::now()
 }
@@ -15,7 +15,7 @@ pub(super) fn monotonic() -> std::time::Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// A time so much later; the last there is for one beyond.
+/// Time after a delay; saturates at the last representable time.
 pub(super) fn after(time: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
     TimeDelta::from_std(wait)
         .ok()

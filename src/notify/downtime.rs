@@ -1,8 +1,7 @@
-//! What a receiver is told of downtimes: for how long the daemon was down. Pure.
-//!
-//! A mark with the time is kept each minute and at a stop; what lies between the last one and the next start is a down
-//! time. Always: told once, in one message for several, and kept until then. Never: an alarm, or a word of a start before
-//! which there is no mark.
+//! Notices of downtimes: for how long the daemon did not run. Pure.
+//! A mark with the time is persisted each minute and at a stop; the time from the last mark to the
+//! next start is a downtime. Always: notified once, several in one message, and persisted until
+//! then. Never: an alarm, or a notice of a first start.
 
 use std::time::Duration;
 
@@ -16,45 +15,46 @@ use super::status::Status;
 use crate::domain::{AlertEvent, AlertState, Priority, Quantity, SensorId, Value};
 use crate::locale::{DownTime, NotifyWords};
 
-/// Names the parts that are kept: the mark, and what is to be told.
+/// Keys of the persisted parts: the mark, and pending notices.
 const MARK: &str = "alive";
 const PENDING: &str = "starts";
 
-/// From one mark to the next: so exact is the beginning of a down time after a kill.
+/// Interval of marks: the precision of a downtime's start after a kill.
 const MARK_EVERY: Duration = Duration::from_secs(60);
 
-/// Down times that wait to be told, as of a daemon that crashes again and again; the oldest go first.
+/// Limit of pending downtimes, as of a daemon that crashes repeatedly; drops the oldest.
 const MOST_PENDING: usize = 20;
 
-/// Name of the rule and the sensor, for receivers that are programs.
+/// Rule and sensor name of a notice, for receivers that are programs.
 const NAME: &str = "vigie-start";
 
-/// A time in which the daemon did not run, in microseconds of Unix time.
+/// A downtime, in microseconds of Unix time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Down {
     from: i64,
     to: i64,
 }
 
-/// The starts that a receiver is told of.
+/// Downtimes that a receiver is notified of.
 #[derive(Debug, Default)]
 pub(super) struct DowntimeNotices {
-    /// Whether the receiver asks for them.
+    /// Whether notices are configured.
     is_on: bool,
     pending: Vec<Down>,
     due_at: DateTime<Utc>,
-    /// Attempts that failed in a row.
+    /// Failed attempts in a row.
     pub failures: u32,
     retry_at: Option<DateTime<Utc>>,
     marked_at: Option<DateTime<Utc>>,
     is_mark_new: bool,
     is_pending_new: bool,
-    /// What an earlier run kept, though no start is told now.
+    /// Persisted parts to delete, since notices are off.
     to_remove: Vec<String>,
 }
 
 impl DowntimeNotices {
-    /// As an earlier run kept it. `started` is the start of this run, once it is to be told, `wait` after it.
+    /// Restores the state persisted by an earlier run. `started` is the start of this run, which is
+    /// notified `wait` after it.
     pub(super) fn restore(
         is_on: bool,
         parts: &[(String, String)],
@@ -71,7 +71,7 @@ impl DowntimeNotices {
         let mut downtimes = Self { is_on, pending: pending.unwrap_or_default(), ..Self::default() };
         let mark: Option<i64> = part(MARK).and_then(|text| text.parse().ok());
         if let (Some(from), Some(to)) = (mark, started.map(|at| at.timestamp_micros())) {
-            // A clock that was put back: it was down for no time at all, as far as anybody knows.
+            // The clock was set back: the downtime counts as zero.
             downtimes.pending.push(Down { from: from.min(to), to });
             let too_many = downtimes.pending.len().saturating_sub(MOST_PENDING);
             downtimes.pending.drain(..too_many);
@@ -81,7 +81,7 @@ impl DowntimeNotices {
         downtimes
     }
 
-    /// Notes that the daemon runs, if that is due.
+    /// Updates the mark, if due.
     pub(super) fn mark(&mut self, now: DateTime<Utc>) {
         let is_due = self.marked_at.is_none_or(|at| now < at || after(at, MARK_EVERY) <= now);
         if self.is_on && is_due {
@@ -89,7 +89,7 @@ impl DowntimeNotices {
         }
     }
 
-    /// Notes that the daemon still ran.
+    /// Updates the mark.
     pub(super) fn mark_now(&mut self, now: DateTime<Utc>) {
         if self.is_on {
             self.marked_at = Some(now);
@@ -112,13 +112,13 @@ impl DowntimeNotices {
         self.notify_at().is_some_and(|at| at <= now)
     }
 
-    /// The receiver has been told, or will never take it.
+    /// Removes the pending downtimes: they were notified, or refused for good.
     pub(super) fn delivered(&mut self) {
         self.pending.clear();
         (self.failures, self.retry_at, self.is_pending_new) = (0, None, true);
     }
 
-    /// The receiver could not be told.
+    /// Notes a failed attempt.
     pub(super) fn failed(&mut self, retry_at: DateTime<Utc>) {
         self.failures = self.failures.saturating_add(1);
         self.retry_at = Some(retry_at);

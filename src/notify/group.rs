@@ -1,4 +1,4 @@
-//! One group of a receiver, and the alarms in it. Pure; [`super::groups`] has the rules.
+//! One group of a receiver, and its alarms. Pure; timing is in [`super::groups`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use super::status::Status;
 use crate::config::GroupLabel;
 use crate::domain::AlertEvent;
 
-/// What can fire once at a time: a sensor's alarm by one rule.
+/// Sensor and rule of an event: of these, one alarm fires at a time.
 pub(super) fn alarm_of(event: &AlertEvent) -> (Arc<str>, Arc<str>) {
     (event.sensor_id.as_str().into(), event.rule.clone())
 }
 
-/// What an alarm is grouped by.
+/// Group labels of an event.
 pub(super) fn labels(group_by: &[GroupLabel], event: &AlertEvent) -> BTreeMap<String, String> {
     let value = |label: &GroupLabel| match label {
         GroupLabel::Location => event.location.as_str(),
@@ -28,26 +28,26 @@ pub(super) fn labels(group_by: &[GroupLabel], event: &AlertEvent) -> BTreeMap<St
     group_by.iter().map(|label| (label.as_str().to_owned(), value(label).to_owned())).collect()
 }
 
-/// One alarm from its raising to the health of its end.
+/// One alarm, from its raise until its end has been notified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
     /// Id of the sensor.
     pub sensor: Arc<str>,
     /// Name of the rule.
     pub rule: Arc<str>,
-    /// The number of its last event.
+    /// Number of its last event.
     pub number: u64,
-    /// Newest state that is known.
+    /// Newest known status.
     pub status: Status,
     /// Time at which the alarm was raised.
     pub starts_at: DateTime<Utc>,
-    /// What the receiver has been told of it, or has refused to hear.
+    /// Last status that the receiver was notified of, or has refused.
     pub notified: Option<Status>,
-    /// Whether the receiver has refused for good to hear that it fires.
+    /// Whether the receiver has refused the notification of its beginning for good.
     pub is_given_up: bool,
-    /// Time of the first attempt to tell that it fires, for a receiver that escalates.
+    /// Time of the first attempt to notify its beginning, for a receiver that escalates.
     pub tried_at: Option<DateTime<Utc>>,
-    /// Whether a second receiver has it, or an operator had it in hand in time.
+    /// Whether it was escalated, or acknowledged in time.
     pub is_escalated: bool,
 }
 
@@ -71,12 +71,12 @@ impl Alarm {
         }
     }
 
-    /// Whether the receiver believes something else.
+    /// Whether its status differs from the one that the receiver knows.
     pub(super) fn is_news(&self) -> bool {
         self.notified != Some(self.status)
     }
 
-    /// Whether it fires unheard of.
+    /// Whether it fires unknown to the receiver.
     pub(super) fn is_missed(&self) -> bool {
         self.is_given_up && self.status == Status::Firing
     }
@@ -94,30 +94,31 @@ impl Alarm {
 
 #[cfg(test)]
 thread_local! {
-    /// How often a group was asked when it is due, or about the clock.
+    /// Number of evaluations of a group's due time or clock.
     pub(super) static LOOKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// Alarms that are told together.
+/// Alarms that are notified together.
 #[derive(Debug)]
 pub struct Group {
-    /// Labels that all alarms of the group have in common.
+    /// Labels that all alarms of the group share.
     pub labels: BTreeMap<String, String>,
-    /// By their `alert_id`.
+    /// Alarms by `alert_id`.
     pub alarms: HashMap<Arc<str>, Alarm>,
-    /// How many of them have news.
+    /// Number of alarms with pending changes.
     pub num_news: usize,
-    /// How many of them fire and are given up.
+    /// Number of firing alarms that are given up.
     pub num_given_up: usize,
-    /// When the first of the news came.
+    /// Time of the first pending change.
     pub news_at: Option<DateTime<Utc>>,
-    /// When the receiver was last told all there was.
+    /// Time of the last complete notification.
     pub notified_at: Option<DateTime<Utc>>,
-    /// Number of the last event told in a repetition of several notifications; `None` if none is under way.
+    /// Number of the last event sent in a repetition that takes several notifications; `None` if
+    /// none is under way.
     pub repeated_through: Option<u64>,
-    /// Notifications so far.
+    /// Number of notifications so far.
     pub number: u64,
-    /// Of the next one, in a row.
+    /// Failures in a row of the next notification.
     pub failures: u32,
     /// Time of the next attempt after a failed delivery.
     pub retry_at: Option<DateTime<Utc>>,
@@ -139,13 +140,13 @@ impl Group {
         }
     }
 
-    /// What names a group: its labels as JSON, which are in order.
+    /// Group id: its labels as JSON, in order.
     pub(super) fn id(labels: &BTreeMap<String, String>) -> Arc<str> {
-        // Texts under text keys have no way to fail.
+        // Serialization of text keys and values can't fail.
         serde_json::to_string(labels).unwrap_or_default().into()
     }
 
-    /// Changes an alarm, and keeps count of the news and of what is given up.
+    /// Changes an alarm and updates the counts.
     pub(super) fn amend(&mut self, alert_id: &Arc<str>, amend: impl FnOnce(&mut Alarm)) {
         let Some(mut alarm) = self.remove(alert_id) else { return };
         amend(&mut alarm);
@@ -169,7 +170,7 @@ impl Group {
         self.news_at.get_or_insert(now);
     }
 
-    /// When its next notification is due; `None` if nothing calls for one.
+    /// Time at which the next notification is due; `None` if there is nothing to send.
     pub(super) fn due_at(&self, policy: &GroupingPolicy) -> Option<DateTime<Utc>> {
         #[cfg(test)]
         LOOKS.set(LOOKS.get() + 1);
@@ -185,7 +186,7 @@ impl Group {
         Some(self.retry_at.map_or(due_at, |retry_at| due_at.max(retry_at)))
     }
 
-    /// A clock that was put back must not keep anybody waiting: nothing has happened later than now.
+    /// Corrects times after the clock was set back: nothing happened later than now.
     pub(super) fn not_after(&mut self, now: DateTime<Utc>, longest_retry: Duration) {
         #[cfg(test)]
         LOOKS.set(LOOKS.get() + 1);

@@ -1,21 +1,19 @@
-//! When a receiver is told what: the alarms it is to hear of, gathered in groups. Pure: an event or a
-//! draft and the time go in, what to send and what to keep come out.
-//!
-//! As Alertmanager has it: the first news of a group waits for `wait`, so that what belongs together
-//! is told together; further news follows `interval` after the last notification at the soonest; and
-//! while an alarm of the group is firing, all of it is told again each `repeat`. A notification tells of
-//! every alarm of its group that is firing, and of those that ended since the last one.
-//!
-//! What the receiver refuses for good is given up, and no news any more. An alarm that fires stays marked as given up
-//! until a later notification that names it is taken: its end is no first word.
-//!
-//! Differently from Alertmanager, an alarm that came and went before it could be told is told all the
-//! same, once, as resolved; and each news waits for `wait`, not only a group's first.
-//!
-//! Invariant: each event taken in is told, or was overtaken by a later one of its alarm, which is;
-//! within a notification events are in the order of their rows, and a group's notifications are told
-//! one after the other; nothing that fires is forgotten before its end was told.
-//! Never: a notification before `wait` is over, or one with more than `at_most` alarms.
+//! Decides when a receiver is notified, and of what: its alarms, in groups. Pure: takes an event or
+//! a draft and the time, returns what to send and what to persist.
+//! Timing as in Alertmanager: the first notification of a group is delayed by `wait`, so that
+//! related alarms are in one message. Further changes are sent `interval` after the last
+//! notification at the earliest. While an alarm of the group is firing, the whole group is repeated
+//! each `repeat`. A notification contains all firing alarms of its group, and those resolved since
+//! the last one.
+//! A change that the receiver refuses for good is given up and no longer pending. A firing alarm
+//! stays marked as given up until a later notification that contains it is accepted; so its end is
+//! never the first message about it.
+//! Differences from Alertmanager: an alarm that was raised and resolved before it could be sent is
+//! sent once, as resolved; and `wait` applies to each change, not only to a group's first.
+//! Invariant: each event is notified, or superseded by a later event of its alarm, which is. Events
+//! within a notification are in the order of their rows, and notifications of a group are sent one
+//! after another. A firing alarm is kept until its end has been notified. Never: a notification
+//! before `wait` has elapsed, or with more than `at_most` alarms.
 
 mod agenda;
 mod escalation;
@@ -36,24 +34,24 @@ use super::standby::StandbyAlarms;
 use super::status::Status;
 use crate::domain::{AlertEvent, AlertState};
 
-/// Alarms that ended and wait to be told, of one receiver. Those that fire are as many as the alarms
-/// that stand, which the engine bounds by its series; those that ended while a receiver was away have no bound of
-/// their own. Seventy a minute for a whole day, and 12 MB.
+/// Limit of resolved alarms that are pending, per receiver. Firing ones are bounded by the engine's
+/// series; resolved ones accumulate while a receiver is unreachable. Seventy a minute for a day; 12
+/// MB.
 pub const MOST_ENDED: usize = 100_000;
 
-/// Everything one receiver has to be told, and has been told and must hear the end of.
+/// Notification state of one receiver: pending alarms, and notified alarms that have not resolved.
 #[derive(Debug)]
 pub struct Groups {
     agenda: Agenda,
-    /// The group of each alarm by its `alert_id`.
+    /// Group id of each alarm, by `alert_id`.
     group_of: HashMap<Arc<str>, Arc<str>>,
-    /// The one that fires of each sensor and rule, which can't have two.
+    /// Firing alarm of each sensor and rule; there is at most one.
     firing: HashMap<(Arc<str>, Arc<str>), Arc<str>>,
-    /// What it is to hear of if another receiver escalates it.
+    /// Alarms that are notified only if another receiver escalates them.
     standby: StandbyAlarms,
-    /// When each alarm is to be escalated that is; the ended ones are taken out when they are met.
+    /// Escalation deadlines of alarms. Entries of ended alarms are removed when they are reached.
     escalations: BTreeSet<(DateTime<Utc>, Arc<str>)>,
-    /// The last event taken in.
+    /// Number of the last event applied.
     through: u64,
     changed: BTreeSet<Part>,
     num_ended: usize,
@@ -62,7 +60,7 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// For a receiver that has taken in all events up to number `through`.
+    /// State of a receiver that has applied all events up to number `through`.
     #[must_use]
     pub fn new(policy: GroupingPolicy, through: u64) -> Self {
         Self {
@@ -79,8 +77,8 @@ impl Groups {
         }
     }
 
-    /// As an earlier run kept it with [`Groups::take_changes`]. What can't be read is told of in the
-    /// second place.
+    /// Restores the state persisted by [`Groups::take_changes`]. Also returns an error text for
+    /// each unreadable part.
     #[must_use]
     pub fn restore(
         policy: GroupingPolicy,
@@ -103,7 +101,8 @@ impl Groups {
         for id in ids {
             groups.agenda.change(&id, |group| {
                 if group.num_news > 0 {
-                    // Both were kept at once; should someone have edited one, its news is long due.
+                    // Both parts are persisted together; if one was edited, the change counts as
+                    // long due.
                     group.note_news(DateTime::UNIX_EPOCH);
                 }
             });
@@ -112,37 +111,37 @@ impl Groups {
         (groups, unreadable)
     }
 
-    /// The row of the last event taken in.
+    /// Number of the last event applied.
     #[must_use]
     pub const fn through(&self) -> u64 {
         self.through
     }
 
-    /// How many alarms have news that the receiver has not been told.
+    /// Number of alarms with pending changes.
     #[must_use]
     pub const fn waiting(&self) -> usize {
         self.agenda.num_news()
     }
 
-    /// How many alarms fire that the receiver has refused to hear of.
+    /// Number of firing alarms that the receiver has refused.
     #[must_use]
     pub const fn given_up(&self) -> usize {
         self.agenda.num_given_up()
     }
 
-    /// Whether some notification has failed and is to be tried again.
+    /// Whether a notification has failed and will be retried.
     #[must_use]
     pub const fn has_failures(&self) -> bool {
         self.agenda.num_failing() > 0
     }
 
-    /// How many ended alarms were given up untold, there being too many.
+    /// Number of resolved alarms that were dropped unsent at the limit.
     #[must_use]
     pub const fn dropped(&self) -> u64 {
         self.num_dropped
     }
 
-    /// Takes an event in, the next by its number. `interest` is in an alarm that the receiver doesn't know yet.
+    /// Applies the next event. `interest` holds for alarms that are not known yet.
     pub fn take(&mut self, event: &AlertEvent, interest: Interest, now: DateTime<Utc>) {
         if event.number <= self.through {
             return;
@@ -157,7 +156,7 @@ impl Groups {
     fn fires(&mut self, event: &AlertEvent, interest: Interest, now: DateTime<Utc>) {
         let id = &event.alert_id;
         if let Some(known) = self.firing.get(&alarm_of(event)).cloned() {
-            // Nobody was told of what lies between: to the receiver it is the same alarm.
+            // The receiver was not notified of the end in between: to it, the alarm never ended.
             return self.goes_on(&known, event.number);
         }
         if self.group_of.contains_key(id) {
@@ -177,8 +176,8 @@ impl Groups {
         self.changed.extend([Part::Alarm(id.clone()), Part::Group(group)]);
     }
 
-    /// Its end waits to be told, and by the same id it was raised once more: at the very time it was
-    /// raised before, as all readings are of a device that has no clock.
+    /// The end of an alarm is pending, and the alarm is raised again with the same id: at the same
+    /// timestamp, as of a device without a clock.
     fn fires_again(&mut self, event: &AlertEvent) {
         let id = &event.alert_id;
         let Some(group_id) = self.group_of.get(id).cloned() else { return };
@@ -195,7 +194,7 @@ impl Groups {
         self.changed.extend([Part::Alarm(id.clone()), Part::Group(group_id)]);
     }
 
-    /// One more event of an alarm that fires: its value is newer, and that is no news.
+    /// Applies a further event of a firing alarm. A newer value is no change to notify.
     fn goes_on(&mut self, alert_id: &Arc<str>, number: u64) {
         let Some(group_id) = self.group_of.get(alert_id) else { return };
         self.agenda.change(group_id, |group| group.amend(alert_id, |alarm| alarm.number = number));
@@ -204,14 +203,14 @@ impl Groups {
 
     fn ends(&mut self, event: &AlertEvent, now: DateTime<Utc>) {
         self.let_go(event);
-        // The end of an alarm whose beginning it was never to hear of.
+        // End of an alarm whose beginning was not to be notified.
         let Some(id) = self.firing.remove(&alarm_of(event)) else { return };
         let Some(group_id) = self.group_of.get(&id).cloned() else { return };
         self.changed.extend([Part::Alarm(id.clone()), Part::Group(group_id.clone())]);
         let Some(alarm) = self.alarm(&id) else { return };
         let is_known = match alarm.notified {
             Some(Status::Firing) => !self.agenda.policy().send_resolved,
-            // Of what lies between nobody was told.
+            // The receiver was not notified of what happened in between.
             Some(Status::Resolved) => true,
             None => false,
         };
@@ -230,8 +229,7 @@ impl Groups {
         }
     }
 
-    /// The next notification that is due, if any; of a group whose last one failed not before its
-    /// next try.
+    /// The next notification that is due. A group whose last one failed waits for its retry.
     #[must_use]
     pub fn due(&mut self, now: DateTime<Utc>) -> Option<Draft> {
         self.agenda.set_clock(now);
@@ -245,12 +243,12 @@ impl Groups {
             if !draft.entries.is_empty() {
                 return Some(draft);
             }
-            // What was to follow in a repetition has ended meanwhile.
+            // The rest of the repetition has ended meanwhile.
             self.delivered(&draft, now);
         }
     }
 
-    /// When [`Groups::due`] will have something to give, if nothing more happens.
+    /// Earliest time at which [`Groups::due`] returns something, unless an event changes it.
     #[must_use]
     pub fn next_due(&self) -> Option<DateTime<Utc>> {
         self.agenda.first_due().map(|(due_at, _)| due_at)
@@ -282,14 +280,14 @@ impl Groups {
         }
     }
 
-    /// Whether something is to be kept.
+    /// Whether there are changes to persist.
     #[must_use]
     pub fn has_changes(&self) -> bool {
         !self.changed.is_empty()
     }
 
-    /// What is no longer as it was last kept; `None` for what is no more. Whoever takes them must see
-    /// them kept before the next ones.
+    /// Changes to persist: key, and new text or `None` for a deletion. They must be persisted
+    /// before the next call.
     pub fn take_changes(&mut self) -> Vec<(String, Option<String>)> {
         let changed = std::mem::take(&mut self.changed);
         let text = |part: &Part| match part {
@@ -333,7 +331,7 @@ impl Groups {
         }
     }
 
-    /// Lets go of a tenth of the ended alarms, those that ended first.
+    /// Drops the oldest tenth of the resolved alarms.
     fn drop_oldest(&mut self) {
         let alarms = self.agenda.iter().flat_map(|(_, group)| &group.alarms);
         let ended = alarms.filter(|(_, alarm)| alarm.status == Status::Resolved);

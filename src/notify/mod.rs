@@ -1,15 +1,13 @@
-//! Tells people and programs of alarms beside the broker: by webhook, by mail. One actor a receiver.
-//!
-//! What is told is pure: [`groups`] gathers the stored alert events in groups and says which are due,
-//! [`notification`] puts a group's news into one message, [`alertmanager`] and [`template`] write it
-//! down. How it gets there is a [`channel`]'s. The [`actor`] moves events in and outcomes back.
-//!
-//! Invariant: what a receiver has taken in and not told is in the database, so that neither a kill
-//! nor an outage of a day loses any of it, and a restart goes on where it stopped. A notification counts
-//! as told when the receiver has said so; killed between that and the commit, it is sent once more,
-//! with the same id. One receiver waits for no other.
-//! Never: an event told that was not announced, but for ends that their rules announce to nobody;
-//! a secret in a log line; the past told to a receiver that is new.
+//! Notification of alarms beside the broker: by webhook, service or mail. One actor per receiver.
+//! Decisions are pure: [`groups`] groups the stored alert events and decides which are due,
+//! [`notification`] composes the message, [`alertmanager`] and [`template`] encode it. A
+//! [`channel`] sends it. The [`actor`] moves events in and outcomes back.
+//! Invariant: pending alarms of a receiver are in the database, so that no kill or outage loses
+//! them, and a restart continues. A notification counts as delivered once the receiver has accepted
+//! it; after a kill between that and the commit, it is sent again with the same id. Receivers don't
+//! wait for each other. Never: notification of an event that was not announced, except for ends
+//! that their rules announce to no one; a secret in a log line; notification of past events to a
+//! new receiver.
 
 mod actor;
 mod alertmanager;

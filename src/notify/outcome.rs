@@ -1,10 +1,10 @@
-//! What came of an attempt to tell a receiver. Pure.
+//! Outcome of an attempt to notify a receiver. Pure.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-/// A receiver that asks for more is asked again all the same.
+/// Upper limit of a delay that a receiver asks for.
 pub(super) const LONGEST_AFTER: Duration = Duration::from_secs(3600);
 
 /// Result of one delivery.
@@ -12,27 +12,27 @@ pub(super) const LONGEST_AFTER: Duration = Duration::from_secs(3600);
 pub enum DeliveryOutcome {
     /// The receiver has accepted the notification.
     Delivered,
-    /// There was no answer: nothing else can be told to this receiver either.
+    /// No answer: nothing else can be sent to this receiver either.
     Unreachable {
         /// Cause, for the log.
         why: String,
     },
-    /// Whoever answers refuses this sender, or is not the receiver at all: nothing else can be told
-    /// either, until somebody corrects it. `after` is how long it asks to be left alone.
+    /// The sender is refused, or the address is not the receiver's: nothing else can be sent
+    /// either, until someone corrects it. `after` is the delay that it asks for.
     Denied {
         /// Cause, for the log.
         why: String,
         /// Delay that the receiver asks for.
         after: Option<Duration>,
     },
-    /// It can't take this one now; `after` is how long it asks to be left alone.
+    /// Refused for now; `after` is the delay that the receiver asks for.
     Later {
         /// Cause, for the log.
         why: String,
         /// Delay that the receiver asks for.
         after: Option<Duration>,
     },
-    /// It will never take this one.
+    /// This notification is refused for good.
     Refused {
         /// Cause, for the log.
         why: String,
@@ -47,7 +47,7 @@ pub(super) struct AttemptResult {
     pub undelivered: Vec<(String, String)>,
 }
 
-/// What an HTTP status means; `retry_after` is the header of that name.
+/// Outcome of an HTTP status; `retry_after` is the header of that name.
 #[must_use]
 pub fn of_http(status: u16, retry_after: Option<&str>, now: DateTime<Utc>) -> DeliveryOutcome {
     let why = format!("it answers with HTTP status {status}");
@@ -60,7 +60,7 @@ pub fn of_http(status: u16, retry_after: Option<&str>, now: DateTime<Utc>) -> De
     }
 }
 
-/// What to do about a status that is about the sender or the place.
+/// Remedy for a status that concerns the sender or the address.
 const fn hint(status: u16) -> &'static str {
     match status {
         300..=399 => ", a redirection, which is not followed; correct its address",
@@ -71,8 +71,7 @@ const fn hint(status: u16) -> &'static str {
     }
 }
 
-/// What the answer of a proxy means that makes no connection to `host`. One that can't reach it is not
-/// the one to be corrected.
+/// Outcome of a proxy's refusal to connect to `host`.
 #[must_use]
 pub fn of_proxy(status: Option<u16>, proxy: &str, host: &str) -> DeliveryOutcome {
     match status {

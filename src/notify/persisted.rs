@@ -1,4 +1,5 @@
-//! What a receiver keeps on disk, as text: a part for each group, each alarm, and each that is held. Pure.
+//! Persisted state of a receiver, as text: one part per group, per alarm, and per standby alarm.
+//! Pure.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use super::group::{Alarm, Group};
 use super::standby::StandbyAlarm;
 use super::status::Status;
 
-/// Names what is kept.
+/// Key of a part.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     Group(Arc<str>),
@@ -32,7 +33,7 @@ impl Part {
     }
 }
 
-/// Microseconds of Unix time.
+/// Time in microseconds since 1970.
 type Micros = i64;
 
 #[derive(Serialize, Deserialize)]
@@ -49,7 +50,7 @@ struct PersistedAlarm {
     group: Arc<str>,
     sensor: Arc<str>,
     rule: Arc<str>,
-    /// Named as it was while rows named events.
+    /// Named so while events were identified by row ids.
     #[serde(rename = "row_id")]
     number: u64,
     status: Status,
@@ -73,23 +74,23 @@ struct PersistedStandby {
     labels: BTreeMap<String, String>,
 }
 
-/// All that was kept.
+/// Restored parts.
 #[derive(Default)]
 pub(super) struct Loaded {
     pub groups: Vec<(Arc<str>, Group)>,
     pub alarms: Vec<LoadedAlarm>,
-    /// By their `alert_id`.
+    /// Standby alarms by their `alert_id`.
     pub standby: Vec<(Arc<str>, StandbyAlarm)>,
 }
 
-/// An alarm with what names it and its group.
+/// An alarm with its id and its group's.
 pub(super) struct LoadedAlarm {
     pub alert_id: Arc<str>,
     pub group: Arc<str>,
     pub alarm: Alarm,
 }
 
-// Writing texts and numbers has no way to fail.
+// Serialization of texts and numbers can't fail.
 pub(super) fn group(group: &Group) -> String {
     let micros = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_micros());
     let kept = PersistedGroup {
@@ -129,7 +130,7 @@ fn time(micros: Micros) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(micros).unwrap_or_default()
 }
 
-/// What was kept, and why parts of it can't be loaded.
+/// Decodes the parts; also returns an error text for each unreadable one.
 pub(super) fn read(parts: &[(String, String)]) -> (Loaded, Vec<String>) {
     let (mut loaded, mut unreadable) = (Loaded::default(), Vec::new());
     for (name, text) in parts {

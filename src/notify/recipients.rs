@@ -1,8 +1,7 @@
-//! Who of those that a mail goes to has it, and what the answers of the others mean for it. Pure.
-//!
-//! Always: an address that has the mail of a notification does not get it again as long as this is
-//! remembered; one that says no keeps it from no other. Never: a notification that counts as told though
-//! nobody has it.
+//! Delivery state of a mail's recipients, and what their replies mean for it. Pure.
+//! Always: an address that has accepted the mail of a notification does not get it again while that
+//! is remembered; a refusal of one address does not affect the others. Never: a notification
+//! counted as delivered that no address has accepted.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -10,43 +9,43 @@ use std::time::{Duration, Instant};
 use super::notification::Notification;
 use super::outcome::{AttemptResult, DeliveryOutcome};
 
-/// Notifications that some have and others don't yet, one a group. The oldest is forgotten then, and
-/// its mail comes twice.
+/// Limit of partially delivered notifications, one per group. Beyond it the oldest is forgotten,
+/// and its mail is sent twice.
 const MOST_PARTIAL: usize = 100;
-/// How long an address that says "not now" holds up the news of those that do take it. Longer than
-/// mail servers make a stranger wait, shorter than a full mailbox.
+/// Time for which an address that replies "later" delays further notifications to the others.
+/// Longer than greylisting, shorter than a full mailbox lasts.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
-/// That an address refuses is said again this long after the last time.
+/// Interval at which a persistent refusal of an address is logged again.
 const REMINDER: Duration = Duration::from_secs(600);
 
-/// What came of offering a mail to one address.
+/// Reply to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RecipientReply {
     Accepted,
-    /// It won't have this mail, whoever asks.
+    /// This mail is refused.
     Refused(String),
-    /// Not from this sender, or not as things are.
+    /// The sender, or everything at present, is refused.
     Denied(String),
     Deferred(String),
 }
 
-/// Why an attempt got no more answers.
+/// Why an attempt got no further replies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SessionError {
     pub why: String,
-    /// Whether the server refused this client, in place of being away.
+    /// True if the server refused this client; false if it was unreachable.
     pub is_denied: bool,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Recipients {
-    /// Oldest first.
+    /// Partial deliveries, oldest first.
     partial: VecDeque<PartialDelivery>,
-    /// As many as the receiver has addresses.
+    /// State of each address of the receiver.
     addresses: BTreeMap<String, AddressState>,
 }
 
-/// The answers that hold for good to the mail of one notification.
+/// Final replies to the mail of one notification.
 #[derive(Debug)]
 struct PartialDelivery {
     group: BTreeMap<String, String>,
@@ -54,25 +53,23 @@ struct PartialDelivery {
     answers: BTreeMap<String, RecipientReply>,
 }
 
-/// Of one address.
+/// State of one address.
 #[derive(Debug, Default)]
 struct AddressState {
-    /// Since when it says "not now", or "not from you".
+    /// Time since which it replies "later" or "denied".
     since: Option<Instant>,
     said_at: Option<Instant>,
 }
 
-/// For whose sake a mail is tried again.
+/// Addresses for which a mail is retried.
 struct Waiting {
     why: String,
     is_denied: bool,
 }
 
 impl Recipients {
-    /// Begins an attempt: whether an address has yet to answer for this notification.
-    ///
-    /// Only a group's last notification is remembered: an id may come again, long after, for a device
-    /// without a clock.
+    /// Begins an attempt. Returns whether an address still needs the mail.
+    /// Only the last notification of a group is remembered: ids repeat for devices without a clock.
     pub(super) fn begin(&mut self, notification: &Notification) -> impl Fn(&str) -> bool + '_ {
         let Notification { group_labels: group, id, .. } = notification;
         if self.find(notification).is_none() {
@@ -92,7 +89,7 @@ impl Recipients {
         self.partial.iter().find(|partial| partial.is_of(notification))
     }
 
-    /// Ends an attempt with the answers it got. `broke` says why it got no others.
+    /// Concludes an attempt with its replies. `broke` is the reason why there are no more.
     pub(super) fn conclude(
         &mut self,
         notification: &Notification,
@@ -100,7 +97,7 @@ impl Recipients {
         broke: Option<SessionError>,
         now: Instant,
     ) -> AttemptResult {
-        // Not there: an attempt that nobody waited for ends after the next one has begun.
+        // Absent if an abandoned attempt ends after the next one has begun.
         let place = self.partial.iter().position(|partial| partial.is_of(notification));
         let partial = place.and_then(|place| self.partial.remove(place));
         let mut known = partial.map(|partial| partial.answers).unwrap_or_default();
@@ -113,14 +110,14 @@ impl Recipients {
             let partial = PartialDelivery { group: group.clone(), id: id.clone(), answers: known };
             self.partial.insert(place, partial);
         }
-        // Its own line says it when nobody takes it.
+        // Has its own log line if every address refuses it.
         let is_given_up = matches!(outcome, DeliveryOutcome::Refused { .. });
         undelivered.retain(|(address, _)| !is_given_up && self.is_worth_a_line(address, now));
         AttemptResult { outcome, undelivered }
     }
 
-    /// Adds the answers that hold for good to those known. Returns for whose sake it is tried again, and
-    /// who goes undelivered.
+    /// Adds final replies. Returns the addresses for which it is retried, and those that go
+    /// undelivered.
     fn sort(
         &mut self,
         answers: Vec<(String, RecipientReply)>,
@@ -149,7 +146,7 @@ impl Recipients {
         (waiting, undelivered)
     }
 
-    /// Whether the notification is tried again for this address's sake.
+    /// Whether the notification is retried for this address.
     fn holds_up(
         &mut self,
         address: &str,
@@ -234,7 +231,7 @@ mod tests {
         RecipientReply::Deferred("450 later".into())
     }
 
-    /// One attempt with these answers.
+    /// One attempt with these replies.
     fn attempt(
         them: &mut Recipients,
         notification: &Notification,

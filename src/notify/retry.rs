@@ -1,4 +1,4 @@
-//! When to try again after failures, and which of them are worth a line in the log. Pure.
+//! Retry delays after failures, and which failures are logged. Pure.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use super::clock::after;
 use super::outcome::DeliveryOutcome;
 use crate::supervisor::Backoff;
 
-/// 1 s, doubled each time, at most half a minute, give or take a quarter: an alarm may be waiting.
+/// Backoff of retries: 1 s to 30 s, since an alarm may be pending.
 const BACKOFF: Backoff =
     Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(30), jitter_percent: 25 };
 
-/// While somebody has to correct something: up to the hour, for it is of no use to hammer.
+/// Backoff while someone has to correct the configuration: up to an hour.
 const DENIED: Backoff = Backoff { cap: Duration::from_secs(3600), ..BACKOFF };
 
-/// A failure that goes on is written again this long after the last time.
+/// Interval at which a persistent failure is logged again.
 const REMINDER: Duration = Duration::from_secs(600);
 
-/// A pause that is longer is a clock put back.
+/// A longer pause is the effect of a clock that was set back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2 * 3600);
 
-/// A receiver's failures in a row.
+/// Failures in a row of one receiver.
 #[derive(Debug, Default)]
 pub(super) struct RetryState {
     streak: u32,
@@ -31,23 +31,23 @@ pub(super) struct RetryState {
     said: Option<(String, DateTime<Utc>)>,
 }
 
-/// What follows from a failure.
+/// Consequence of a failure.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Retry {
     pub wait: Duration,
     pub at: DateTime<Utc>,
-    /// Whether the log is to say so.
+    /// Whether it is logged.
     pub is_news: bool,
 }
 
 impl RetryState {
-    /// The receiver answered, or what it denied may have been corrected.
+    /// Resets the state: the receiver answered, or the cause of a denial may have been corrected.
     pub(super) fn over(&mut self) {
         *self = Self::default();
     }
 
-    /// An attempt failed for now, after `failures` others of the same notification; `chance` is in
-    /// [0, 1). `None` for an outcome that is no reason to try again.
+    /// Applies a failed attempt, after `failures` others of the same notification; `chance` is in
+    /// [0, 1). `None` if the outcome is not retried.
     pub(super) fn failed(
         &mut self,
         outcome: &DeliveryOutcome,
@@ -88,7 +88,7 @@ impl RetryState {
         Some(Retry { wait, at, is_news: !is_known })
     }
 
-    /// Until when nothing is sent. A clock that was put back keeps nobody waiting.
+    /// End of the pause in which nothing is sent. Corrected after the clock was set back.
     pub(super) fn paused_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.paused_until.filter(|until| now < *until && *until <= after(now, LONGEST_PAUSE))
     }

@@ -1,5 +1,5 @@
-//! Where it is written what to do, by the rules' names: shared by all receivers and whoever has other rules
-//! for them. Who replaces them has read the configuration again, which is a reason to try at once what failed.
+//! Runbooks by rule name, shared by all receivers. Replacing them after a reload also triggers
+//! retries of failed notifications.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use tokio::sync::watch;
 
 use crate::alarms::rule::Rule;
 
-/// Runbooks by the rules' names, of the rules that have one.
+/// Runbook addresses by rule name, for rules that have one.
 pub type Runbooks = HashMap<Arc<str>, Arc<str>>;
 
-/// The runbooks as they are now.
+/// Handle to the current runbooks. Cloning is shallow.
 #[derive(Debug, Clone)]
 pub struct SharedRunbooks(watch::Sender<Arc<Runbooks>>);
 
@@ -22,7 +22,7 @@ impl SharedRunbooks {
         Self(watch::Sender::new(runbooks(rules)))
     }
 
-    /// Notifications from now on have those of other rules.
+    /// Replaces the runbooks, for all further notifications.
     pub fn replace(&self, rules: &[Rule]) {
         self.0.send_replace(runbooks(rules));
     }

@@ -17,7 +17,7 @@ use crate::locale::Words;
 use crate::messages::{AlertsStored, LoadAlerts, LoadReceiver, SaveReceiver};
 use crate::supervisor::Route;
 
-/// Where a receiver's messages go.
+/// Routes to storage.
 #[derive(Clone)]
 pub struct ReceiverRoutes {
     /// Route for loading the persisted state of a receiver.
@@ -26,32 +26,33 @@ pub struct ReceiverRoutes {
     pub keep: Route<SaveReceiver>,
     /// Route for loading alert events.
     pub alerts: Route<LoadAlerts>,
-    /// Says when there may be events to take in.
+    /// Signals new events.
     pub stored: AlertsStored,
 }
 
-/// What is told of a start.
+/// Source of start notices.
 #[derive(Clone)]
 pub struct StartInfo {
     /// Start of the process.
     pub started: DateTime<Utc>,
-    /// Readings that have come in since.
+    /// Number of readings received since the start.
     pub num_readings: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
-/// What a receiver is told once.
+/// Settings of a receiver's actor, shared by its incarnations.
 pub struct ReceiverSettings {
     /// Name of the receiver in the configuration.
     pub name: Arc<str>,
     pub(super) policy: GroupingPolicy,
     pub(super) selection: AlarmSelection,
     pub(super) only_escalated: bool,
-    /// Alarms that others may escalate to this receiver; none where there are none.
+    /// Alarms that other receivers may escalate to this one; empty for none.
     pub(super) escalated_here: Vec<AlarmSelection>,
     pub(super) escalating: Option<EscalationSettings>,
     pub(super) tell_start: bool,
     pub(super) start: StartInfo,
-    /// Set by the first incarnation that knows what was kept: the next ones are no starts.
+    /// Set by the first incarnation that has loaded its state: later ones are no starts of the
+    /// daemon.
     pub(super) is_start_noted: AtomicBool,
     pub(super) channel: Arc<Channel>,
     pub(super) runbooks: SharedRunbooks,
@@ -103,7 +104,7 @@ impl ReceiverSettings {
 }
 
 impl ReceiverSettings {
-    /// Whether the receiver is to hear of an alarm.
+    /// Whether the receiver is notified of an alarm.
     pub(super) fn interest(&self, event: &AlertEvent) -> Interest {
         let is_selected_here = is_selected(&self.selection, event);
         let may_come = self.escalated_here.iter().any(|it| is_selected(it, event));
@@ -115,7 +116,8 @@ impl ReceiverSettings {
     }
 }
 
-/// Alarms that receivers may escalate to the one of this name: their own, and what is escalated to them.
+/// Alarms that receivers may escalate to the one of this name: their own, and those escalated to
+/// them.
 fn escalated_to(name: &str, all: &[ReceiverConfig]) -> Vec<AlarmSelection> {
     let mut names: Vec<&str> = vec![name];
     let mut selections = Vec::new();
@@ -138,12 +140,12 @@ fn escalated_to(name: &str, all: &[ReceiverConfig]) -> Vec<AlarmSelection> {
     selections
 }
 
-/// Whether the receiver ends by itself what is not repeated.
+/// Whether the receiver ends alarms that are not repeated.
 const fn is_alertmanager(channel: &ChannelConfig) -> bool {
     matches!(channel, ChannelConfig::Service(_, ServiceConfig::Alertmanager { .. }))
 }
 
-/// Whether a receiver wants to hear of an alarm.
+/// Whether a selection contains the alarm of an event.
 fn is_selected(selection: &AlarmSelection, event: &AlertEvent) -> bool {
     let AlarmSelection { priorities, rules, locations } = selection;
     (priorities.is_empty() || priorities.contains(&event.severity))

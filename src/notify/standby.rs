@@ -1,7 +1,5 @@
-//! Alarms that a receiver is to hear of only if another receiver escalates them, from their raising to that or to their
-//! end. Pure.
-//!
-//! They are known ahead, so that an end that comes while one is handed over is not missed.
+//! Alarms that a receiver is notified of only if another receiver escalates them. Pure.
+//! They are tracked from their raise, so that an end during the handover is not missed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -11,19 +9,19 @@ use chrono::{DateTime, Utc};
 use super::group::alarm_of;
 use crate::domain::AlertEvent;
 
-/// One of them.
+/// A standby alarm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StandbyAlarm {
     pub sensor: Arc<str>,
     pub rule: Arc<str>,
-    /// The number of its last event.
+    /// Number of its last event.
     pub number: u64,
     pub starts_at: DateTime<Utc>,
-    /// What it is grouped by.
+    /// Group labels.
     pub labels: BTreeMap<String, String>,
 }
 
-/// By `alert_id`, and by sensor and rule, which have one at a time.
+/// Standby alarms by `alert_id`, and by sensor and rule, of which there is one at a time.
 #[derive(Debug, Default)]
 pub(super) struct StandbyAlarms {
     alarms: HashMap<Arc<str>, StandbyAlarm>,
@@ -46,12 +44,12 @@ impl StandbyAlarms {
         Some(alarm)
     }
 
-    /// The alarm that an event is of: its id.
+    /// Id of the alarm of an event.
     pub(super) fn of(&self, event: &AlertEvent) -> Option<&Arc<str>> {
         self.by_key.get(&alarm_of(event))
     }
 
-    /// One more event of an alarm.
+    /// Applies a further event of an alarm.
     pub(super) fn goes_on(&mut self, alert_id: &Arc<str>, number: u64) {
         if let Some(alarm) = self.alarms.get_mut(alert_id) {
             alarm.number = number;

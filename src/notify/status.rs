@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How an alarm is, in Alertmanager's words.
+/// Status of an alarm, in Alertmanager's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -13,7 +13,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// As it travels.
+    /// Serialized form.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,5 +1,4 @@
-//! What a receiver's actor has from storage and gives to it: where it stands, the events after that,
-//! and what it keeps.
+//! The actor's part of storage: loads its state and the events after it, and persists changes.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,18 +16,19 @@ use super::{Receiver, STORAGE, TARGET, flat};
 use crate::domain::AlertEvent;
 use crate::messages::{LoadAlerts, LoadReceiver, SaveReceiver, SavedReceiver};
 
-/// When storage didn't, it is asked again after this.
+/// Delay before storage is queried again after a failure.
 const STORAGE_REST: Duration = Duration::from_secs(1);
-/// Events taken in at a time: some 300 KB.
+/// Events loaded at a time: some 300 KB.
 const BATCH: usize = 500;
-/// Events without a change to keep, that the next start may take in again.
+/// Events without a change to persist that the next start may load again.
 const EVENTS_AGAIN: u64 = 1_000;
 
-/// Between a hint and the question: events come in bursts, and a group waits longer anyway.
+/// Delay between the notification of new events and their query: events come in bursts, and groups
+/// wait longer anyway.
 const GATHERING: Duration = Duration::from_millis(100);
 
 impl Receiver {
-    /// Looks again whenever storage has new events.
+    /// Queries events whenever storage has new ones.
     pub(super) fn watch(&self, mut stored: watch::Receiver<()>, ctx: &mut Context<Self>) {
         let change = async move {
             let changed = stored.changed().await;
@@ -36,7 +36,7 @@ impl Receiver {
             changed.map(|()| stored)
         };
         ctx.spawn(change.into_actor(self).map(|changed, act, ctx| {
-            // Err: storage is gone for good, and so is everything else in a moment.
+            // Err: storage has ended, and the daemon is stopping.
             if let Ok(stored) = changed {
                 act.more = true;
                 act.watch(stored, ctx);
@@ -75,7 +75,7 @@ impl Receiver {
         self.downtimes = DowntimeNotices::restore(*tell_start, &kept.parts, started, policy.wait);
         self.kept_through = through;
         if kept.through.is_none() {
-            // From here on it is no longer new, whatever happens before its first event.
+            // From here on the receiver is no longer new.
             self.to_keep = Some(Arc::new(self.keep_message(through, Vec::new())));
         } else {
             self.env.ready();
@@ -87,7 +87,7 @@ impl Receiver {
         if !self.more || self.is_asking || self.storage_rests {
             return;
         }
-        // What comes while storage answers must not be forgotten.
+        // Events may arrive while storage answers.
         (self.more, self.is_asking) = (false, true);
         let question = LoadAlerts::After { number: groups.through(), at_most: BATCH };
         let alerts = self.settings.routes.alerts.clone();
@@ -119,7 +119,7 @@ impl Receiver {
         }
     }
 
-    /// Has storage keep what changed.
+    /// Persists the changes.
     pub(super) fn keep(&mut self, ctx: &mut Context<Self>) {
         if self.is_keeping || self.storage_rests {
             return;
@@ -149,7 +149,7 @@ impl Receiver {
                 Ok(()) => {
                     act.to_keep = None;
                     act.kept_through = through;
-                    // Heard once; further calls mean nothing.
+                    // Idempotent.
                     act.env.ready();
                 }
                 Err(error) => act.rest(&error.to_string(), ctx),
@@ -162,7 +162,7 @@ impl Receiver {
         SaveReceiver { receiver: self.settings.name.clone(), through, parts }
     }
 
-    /// Storage did not answer.
+    /// Pauses queries after a failure of storage.
     pub(super) fn rest(&mut self, why: &str, ctx: &mut Context<Self>) {
         if !std::mem::replace(&mut self.storage_trouble_told, true) {
             warn!(target: TARGET, "receiver {}: storage does not answer, trying again: {why}", self.settings.name);

@@ -1,7 +1,6 @@
-//! The groups of a receiver in the order in which they are due. Pure.
-//!
-//! Invariant: what is due when, and how many alarms have news, is as the groups say, since a group is
-//! changed in [`Agenda::change`] alone. Never: a walk through all of them, but when a clock was put back.
+//! Groups of a receiver, in the order in which they are due. Pure.
+//! Invariant: due times and counts are consistent with the groups, since [`Agenda::change`] is the
+//! only way to change a group. Never: a scan of all groups, except after the clock was set back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,20 +11,20 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::super::group::Group;
 use super::super::policy::GroupingPolicy;
 
-/// A wait for another try that is longer is a clock put back, not a wait.
+/// A longer wait for a retry is the effect of a clock that was set back.
 const LONGEST_RETRY: Duration = Duration::from_secs(2 * 3600);
 
 #[derive(Debug)]
 pub(super) struct Agenda {
     policy: GroupingPolicy,
     groups: BTreeMap<Arc<str>, Group>,
-    /// When each is due that is.
+    /// Due time of each group that is due at some time.
     dues: BTreeSet<(DateTime<Utc>, Arc<str>)>,
     num_news: usize,
     num_given_up: usize,
-    /// Groups whose last notification failed.
+    /// Number of groups whose last notification failed.
     num_failing: usize,
-    /// A clock that shows less was put back: some group may know of something later.
+    /// Latest time seen. An earlier time means that the clock was set back.
     latest: DateTime<Utc>,
 }
 
@@ -54,17 +53,17 @@ impl Agenda {
         self.groups.iter()
     }
 
-    /// How many alarms have news.
+    /// Number of alarms with pending changes.
     pub const fn num_news(&self) -> usize {
         self.num_news
     }
 
-    /// How many alarms fire and are given up.
+    /// Number of firing alarms that are given up.
     pub const fn num_given_up(&self) -> usize {
         self.num_given_up
     }
 
-    /// How many groups have a notification that failed.
+    /// Number of groups with a failed notification.
     pub const fn num_failing(&self) -> usize {
         self.num_failing
     }
@@ -74,13 +73,13 @@ impl Agenda {
         self.dues.first().map(|(due_at, id)| (*due_at, id))
     }
 
-    /// The groups that are due.
+    /// Groups that are due.
     pub fn due(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Group> {
         let due = self.dues.iter().take_while(move |(due_at, _)| *due_at <= now);
         due.filter_map(|(_, id)| self.groups.get(id))
     }
 
-    /// Takes a group in unless it is there.
+    /// Adds a group, unless it exists.
     pub fn add(&mut self, id: &Arc<str>, group: impl FnOnce() -> Group) {
         if !self.groups.contains_key(id) {
             let group = group();
@@ -95,7 +94,7 @@ impl Agenda {
         }
     }
 
-    /// Changes a group that is there.
+    /// Changes an existing group.
     pub fn change<T>(&mut self, id: &Arc<str>, change: impl FnOnce(&mut Group) -> T) -> Option<T> {
         let (id, mut group) = self.groups.remove_entry(id)?;
         self.uncount(&id, &group);
@@ -126,7 +125,7 @@ impl Agenda {
         }
     }
 
-    /// The clock shows `now`.
+    /// Sets the time.
     pub fn set_clock(&mut self, now: DateTime<Utc>) {
         if now < self.latest {
             self.latest = now;
@@ -140,7 +139,7 @@ impl Agenda {
 
 #[cfg(test)]
 impl Agenda {
-    /// Whether all is counted as a walk through the groups would count it.
+    /// Whether all counts equal those of a scan.
     pub fn is_consistent(&self) -> bool {
         let due =
             |(id, group): (&Arc<str>, &Group)| Some((group.due_at(&self.policy)?, id.clone()));

@@ -1,7 +1,6 @@
-//! What nobody acknowledges goes on to a second receiver. Pure.
-//!
-//! Always: once an occurrence, counted from the first attempt to tell the receiver that the alarm fires, so that one that
-//! can't be told keeps nobody from being told. Never: before that time, or after the alarm's end.
+//! Escalation of unacknowledged alarms to a second receiver. Pure.
+//! Always: once per occurrence, counted from the first attempt to notify this receiver, whether
+//! that succeeded or not. Never: before that time, or after the alarm's end.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,12 +17,12 @@ use super::super::status::Status;
 use super::Groups;
 use crate::domain::AlertEvent;
 
-/// An alarm that is to be escalated unless an operator has it in hand.
+/// An alarm to escalate, unless an operator has acknowledged it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Escalated {
     /// Id of the alert.
     pub alert_id: Arc<str>,
-    /// The number of its last event.
+    /// Number of its last event.
     pub number: u64,
     /// Id of the sensor.
     pub sensor: Arc<str>,
@@ -31,14 +30,14 @@ pub struct Escalated {
     pub rule: Arc<str>,
 }
 
-/// When an alarm is to be escalated; `None` for one that isn't.
+/// Time at which an alarm is to be escalated; `None` for never.
 fn due_at(alarm: &Alarm, escalate_after: Option<Duration>) -> Option<DateTime<Utc>> {
     let is_open = alarm.status == Status::Firing && !alarm.is_escalated;
     alarm.tried_at.filter(|_| is_open).map(|at| Some(after(at, escalate_after?)))?
 }
 
 impl Groups {
-    /// Alarms that have waited long enough, longest first.
+    /// Takes alarms to escalate: those that have waited longest, first.
     pub fn take_escalated(&mut self, now: DateTime<Utc>, at_most: usize) -> Vec<Escalated> {
         self.escalate_by_clock(now);
         let mut found = Vec::new();
@@ -59,24 +58,25 @@ impl Groups {
                 break;
             }
         }
-        // They stay due until they are done with.
+        // They stay due until [`Groups::escalated`].
         let again = found.iter().map(|(due, it)| (*due, it.alert_id.clone()));
         self.escalations.extend(again);
         found.into_iter().map(|(_, escalated)| escalated).collect()
     }
 
-    /// When [`Groups::take_escalated`] will have something to give, if nothing more happens.
+    /// Earliest time at which [`Groups::take_escalated`] returns something, unless an event changes
+    /// it.
     #[must_use]
     pub fn next_escalation(&self) -> Option<DateTime<Utc>> {
         self.escalations.first().map(|(due, _)| *due)
     }
 
-    /// The second receiver has an alarm, or an operator has it in hand.
+    /// Notes that an alarm was handed to the second receiver, or needs no escalation.
     pub fn escalated(&mut self, alert_id: &Arc<str>) {
         self.amend(alert_id, |alarm| alarm.is_escalated = true);
     }
 
-    /// There was an attempt to tell what a draft says.
+    /// Notes an attempt to send a draft.
     pub(super) fn note_attempt(&mut self, draft: &Draft, now: DateTime<Utc>) {
         let fires = |status: Status| status == Status::Firing;
         let ids: Vec<_> =
@@ -86,7 +86,8 @@ impl Groups {
         }
     }
 
-    /// All that is due now can't be told, the receiver having asked to be left alone, or denied everything.
+    /// Notes that nothing due can be sent now: the receiver asked for a pause, or denied
+    /// everything.
     pub fn note_blocked(&mut self, now: DateTime<Utc>) {
         if self.agenda.policy().escalate_after.is_none() {
             return;
@@ -101,7 +102,7 @@ impl Groups {
         }
     }
 
-    /// The first attempt counts.
+    /// Notes the first attempt.
     fn note_tried(&mut self, alert_id: &Arc<str>, now: DateTime<Utc>) {
         if self.agenda.policy().escalate_after.is_none() {
             return;
@@ -113,7 +114,7 @@ impl Groups {
         }
     }
 
-    /// Puts an alarm where it is due, if it is.
+    /// Schedules the escalation of an alarm, if it is to be escalated.
     pub(super) fn note_escalation(&mut self, alert_id: &Arc<str>) {
         let due = self.alarm(alert_id).and_then(|alarm| self.escalates_at(alarm));
         self.escalations.extend(due.map(|due| (due, alert_id.clone())));
@@ -123,7 +124,7 @@ impl Groups {
         due_at(alarm, self.agenda.policy().escalate_after)
     }
 
-    /// A clock that was put back keeps nobody waiting: nothing was tried later than now.
+    /// Corrects times after the clock was set back: no attempt was later than now.
     fn escalate_by_clock(&mut self, now: DateTime<Utc>) {
         let Some(wait) = self.agenda.policy().escalate_after else { return };
         let latest = after(now, wait);
@@ -144,7 +145,7 @@ impl Groups {
         self.changed.insert(Part::Alarm(alert_id.clone()));
     }
 
-    /// Keeps an alarm in mind, in case that another receiver escalates it.
+    /// Holds an alarm in case another receiver escalates it.
     pub(super) fn hold(&mut self, event: &AlertEvent, labels: BTreeMap<String, String>) {
         let id = self.standby.of(event).cloned().unwrap_or_else(|| event.alert_id.clone());
         if self.standby.get(&id).is_some() {
@@ -157,15 +158,16 @@ impl Groups {
         self.changed.insert(Part::Standby(id));
     }
 
-    /// An alarm is held no more.
+    /// Drops a held alarm.
     pub(super) fn let_go(&mut self, event: &AlertEvent) {
         let Some(id) = self.standby.of(event).cloned() else { return };
         self.standby.remove(&id);
         self.changed.insert(Part::Standby(id));
     }
 
-    /// Another receiver escalates an alarm, as of its event of this number: from now on it is told here. Whether there is
-    /// nothing left to do: this receiver has come as far, and knows the alarm or has seen its end.
+    /// Releases a held alarm that another receiver escalates, as of its event of this number: it is
+    /// notified from now on. Returns true if this receiver has applied that event and knows the
+    /// alarm or its end.
     pub fn release(&mut self, alert_id: &Arc<str>, number: u64, now: DateTime<Utc>) -> bool {
         if self.through < number {
             return false;

@@ -1,7 +1,6 @@
-//! What follows for a receiver's groups from the outcome of a notification. Pure.
-//!
-//! Always: an alarm that fires and was refused is marked as given up until a notification that names it is taken. Never:
-//! the end of an alarm as the first word of it that a receiver is told, its beginning having been refused.
+//! Applies the outcome of a notification to a receiver's groups. Pure.
+//! Always: a firing alarm that was refused is marked as given up until a notification with it is
+//! accepted. Never: the end of an alarm as the first accepted message about it.
 
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use super::super::status::Status;
 use super::Groups;
 
 impl Groups {
-    /// The receiver has been told what a draft says.
+    /// Applies an accepted draft.
     pub fn delivered(&mut self, draft: &Draft, now: DateTime<Utc>) {
         self.note_attempt(draft, now);
         for entry in &draft.entries {
@@ -23,7 +22,7 @@ impl Groups {
         self.done(draft, now);
     }
 
-    /// The receiver will never take what a draft says.
+    /// Applies a draft that was refused for good.
     pub fn refused(&mut self, draft: &Draft, now: DateTime<Utc>) {
         self.note_attempt(draft, now);
         for entry in draft.entries.iter().filter(|entry| entry.is_news) {
@@ -32,7 +31,7 @@ impl Groups {
         self.done(draft, now);
     }
 
-    /// A draft is done with, its entries being marked.
+    /// Finishes a draft whose entries are marked.
     fn done(&mut self, draft: &Draft, now: DateTime<Utc>) {
         let Some(()) = self.agenda.change(&draft.group, |group| {
             group.number = draft.number;
@@ -40,7 +39,7 @@ impl Groups {
             group.repeated_through = draft.repeated_through;
             if draft.is_whole {
                 group.notified_at = Some(now);
-                // What came while it was being told.
+                // Events that arrived during the delivery.
                 group.news_at = (group.num_news > 0).then_some(now);
             }
         }) else {
@@ -50,7 +49,7 @@ impl Groups {
         self.remove_if_empty(&draft.group);
     }
 
-    /// Marks an alarm as told, or as given up, as an entry says it is.
+    /// Marks an alarm as notified or given up.
     fn mark(&mut self, group: &Arc<str>, entry: &Entry, is_given_up: bool) {
         let Some(alarm) = self.alarm(&entry.alert_id) else { return };
         if !entry.is_news && alarm.is_given_up == is_given_up {
@@ -74,7 +73,7 @@ impl Groups {
         }
     }
 
-    /// The receiver could not be told; it is tried again at `retry_at`.
+    /// Applies a failed draft; it is retried at `retry_at`.
     pub fn failed(&mut self, draft: &Draft, retry_at: DateTime<Utc>, now: DateTime<Utc>) {
         self.note_attempt(draft, now);
         self.agenda.change(&draft.group, |group| {
@@ -83,7 +82,7 @@ impl Groups {
         });
     }
 
-    /// What failed may be tried at once.
+    /// Allows an immediate retry of what failed.
     pub fn retry_now(&mut self) {
         let ids: Vec<_> = self.agenda.iter().map(|(id, _)| id.clone()).collect();
         for id in ids {
@@ -91,14 +90,14 @@ impl Groups {
         }
     }
 
-    /// How often the group's next notification has failed.
+    /// Number of failures in a row of the group's next notification.
     #[must_use]
     pub fn failures(&self, draft: &Draft) -> u32 {
         self.agenda.get(&draft.group).map_or(0, |group| group.failures)
     }
 
-    /// Lets go of a group's alarms that ended unheard of; whether there were any. Not when they end: a notification that
-    /// is under way then may be the first that the receiver takes.
+    /// Drops a group's alarms that ended without the receiver knowing them; returns true if there
+    /// were any. Not at their end: a notification in flight may still be accepted.
     pub(super) fn forget_unheard(&mut self, group_id: &Arc<str>) -> bool {
         let Some(group) = self.agenda.get(group_id) else { return false };
         let is_unheard = |alarm: &Alarm| alarm.is_given_up && alarm.status == Status::Resolved;
