@@ -1,10 +1,9 @@
-//! The actor of one receiver: takes stored alert events in, keeps what follows on disk, and tells the
-//! receiver what is due. What to do is decided in the pure files beside it.
+//! The actor of one receiver: loads stored alert events, persists what follows from them, and notifies the receiver of
+//! what is due. Decisions are in the pure files beside it; the exchange with storage is in `persistence`.
 //!
-//! Events are pulled from storage after their commit, a few hundred at a time, so neither waits for the
-//! other. Nothing is sent before all that was taken in is kept. An incarnation begins with what is
-//! kept, as a new run of the daemon does: there is one way back for both. What goes to storage and comes
-//! from it is in [`super::books`].
+//! Events are polled from storage after their commit, a few hundred at a time, so neither waits for the other. Nothing
+//! is sent before the changes of all loaded events are persisted. Each incarnation starts from the persisted state, as
+//! a new run of the daemon does.
 
 mod escalation;
 mod persistence;
@@ -34,55 +33,55 @@ use crate::logging::LineLimit;
 use crate::messages::{LoadAlerts, SaveReceiver};
 use crate::supervisor::{ChildEnv, GracefulStop};
 
-/// Looks again at the latest, whatever was computed: the system's clock may have been set.
+/// Interval at which due times are computed again: the system's clock may have been set.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// Lines on notifications sent: 20 every 10 seconds.
 const SENT_LINES: (u64, Duration) = (20, Duration::from_secs(10));
-/// How long storage may take to answer or to have room.
+/// Timeout of storage for an answer, or for room in its queue.
 const STORAGE: Duration = Duration::from_secs(5);
 
-/// The actor of one receiver: collects alert events, groups them, sends notifications.
+/// Actor of one receiver: collects alert events, groups them, sends notifications.
 #[expect(clippy::struct_excessive_bools, reason = "what is under way at once, each by itself")]
 pub struct Receiver {
     env: ChildEnv,
     settings: Arc<ReceiverSettings>,
-    /// `None` until it is known what was kept.
+    /// `None` until the persisted state is loaded.
     groups: Option<Groups>,
     downtimes: DowntimeNotices,
-    /// Whether storage may have events that were not taken in.
+    /// Whether storage may have further events.
     more: bool,
-    /// On its way to storage; `None` when all is kept.
+    /// Changes being persisted; `None` if all are.
     to_keep: Option<Arc<SaveReceiver>>,
     kept_through: u64,
-    /// A question to storage is under way.
+    /// Whether a query to storage is pending.
     is_asking: bool,
     is_keeping: bool,
     is_sending: bool,
     is_stopping: bool,
-    /// Alarms are on their way to a second receiver, or rest before that.
+    /// Whether alarms are being handed to the second receiver, or the next handover is delayed.
     is_escalating: bool,
     storage_rests: bool,
     storage_trouble_told: bool,
     retries: RetryState,
     lines: LineLimit,
-    /// Only the last timer counts.
+    /// Number of the current timer; earlier ones are ignored.
     timer: u64,
     timer_at: Option<DateTime<Utc>>,
 }
 
-/// What an attempt is to tell.
+/// Content of an attempt.
 #[derive(Debug)]
 enum Delivery {
     Group(Draft),
-    /// That the daemon has started.
+    /// Notice of a downtime.
     Downtime,
 }
 
-/// How an attempt ended.
+/// End of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Delivered,
-    /// There was nothing left to tell.
+    /// The content was no longer in storage.
     Gone,
     Refused,
     Retry {
@@ -116,7 +115,7 @@ impl Receiver {
         }
     }
 
-    /// Does whatever there is to do now.
+    /// Starts whatever is due.
     fn proceed(&mut self, ctx: &mut Context<Self>) {
         if self.groups.is_none() {
             return if self.is_stopping { ctx.stop() } else { self.restore(ctx) };
@@ -186,7 +185,7 @@ impl Receiver {
         }));
     }
 
-    /// Tells for how long the daemon was down, if that is due. Alarms come first.
+    /// Sends a notice of downtimes, if due. Alarms precede it.
     fn tell_start(&mut self, now: DateTime<Utc>, ctx: &mut Context<Self>) {
         if !self.downtimes.is_due(now) {
             return;
@@ -247,7 +246,7 @@ impl Receiver {
             self.note_error(why, now, true);
             return self.finish(delivery, End::Refused, ctx);
         }
-        // Who is told again each minute by design needs no line each minute.
+        // Repetitions each minute are configured, and not logged each time.
         let is_news = match delivery {
             Delivery::Group(draft) => draft.entries.iter().any(|entry| entry.is_news),
             Delivery::Downtime => true,
@@ -271,7 +270,7 @@ impl Receiver {
         });
     }
 
-    /// The attempt is over: it is done with, or tried again.
+    /// Applies the end of an attempt: finished, or to be retried.
     fn finish(&mut self, delivery: &Delivery, end: End, ctx: &mut Context<Self>) {
         self.is_sending = false;
         match (delivery, &mut self.groups) {
@@ -286,7 +285,7 @@ impl Receiver {
                 End::Refused | End::Gone | End::Delivered => self.downtimes.delivered(),
             },
         }
-        // While another notification fails, what was delivered is no sign that all is well.
+        // While another notification fails, a delivery does not show that the receiver works.
         let has_failures =
             self.downtimes.failures > 0 || self.groups.as_ref().is_some_and(Groups::has_failures);
         if end == End::Delivered && !has_failures {
@@ -304,7 +303,7 @@ impl Receiver {
         });
     }
 
-    /// What was denied may have been corrected: all that waits is tried at once.
+    /// Retries all that failed at once: the cause of a denial may have been corrected.
     fn retry_now(&mut self, ctx: &mut Context<Self>) {
         self.retries.over();
         self.downtimes.retry_now();
@@ -314,14 +313,14 @@ impl Receiver {
         self.proceed(ctx);
     }
 
-    /// Comes back when the next notification is due.
+    /// Sets the timer for the next due time.
     fn arm(&mut self, ctx: &mut Context<Self>) {
         if self.is_sending || self.to_keep.is_some() || self.storage_rests {
             return; // its end comes back here
         }
         let now = now();
         let Some(due) = self.next_due(now) else { return };
-        // A moment more: a timer may be early by a fraction of a millisecond.
+        // A millisecond more: timers may be early by a fraction of one.
         let wait = (due - now).to_std().unwrap_or_default() + Duration::from_millis(1);
         let wait = wait.min(LOOK_AGAIN);
         let at = after(now, wait);
@@ -339,7 +338,7 @@ impl Receiver {
         });
     }
 
-    /// When there is something to tell, or to escalate.
+    /// Next time at which something is due, or to be escalated.
     fn next_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let groups = self.groups.as_ref()?;
         let paused_until = self.retries.paused_until(now);
@@ -357,11 +356,11 @@ impl Receiver {
         });
     }
 
-    /// Tries at once whenever the configuration has been read again.
+    /// Retries at once after each reload.
     fn watch_reloads(&self, mut runbooks: watch::Receiver<Arc<Runbooks>>, ctx: &mut Context<Self>) {
         let change = async move { runbooks.changed().await.map(|()| runbooks) };
         ctx.spawn(change.into_actor(self).map(|changed, act, ctx| {
-            // Err: whoever reads it is gone for good, and so is everything else in a moment.
+            // Err: the sender has ended, and the daemon is stopping.
             if let Ok(runbooks) = changed {
                 act.watch_reloads(runbooks, ctx);
                 act.retry_now(ctx);
@@ -383,7 +382,7 @@ impl Actor for Receiver {
 impl Handler<GracefulStop> for Receiver {
     type Result = ();
 
-    /// What is being sent may end; the rest is kept and waits for the next start.
+    /// The attempt in flight may finish; the rest is persisted for the next start.
     fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
         self.is_stopping = true;
         self.downtimes.mark_now(now());

@@ -1,5 +1,5 @@
-//! A notification as Alertmanager's webhook sends it, version 4, so that receivers made for that one
-//! take ours. Pure.
+//! A notification in the format of Alertmanager's webhook, version 4, for receivers that were made
+//! for it. Pure.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::fingerprint::TextFingerprint;
 use super::notification::{Notification, NotifiedAlarm};
 use super::status::Status;
 
-/// What stands for "not yet" in that format: Go's zero time.
+/// "Not yet" in that format: Go's zero time.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";
 
 pub(super) type Pairs = BTreeMap<String, String>;
@@ -62,11 +62,11 @@ pub fn json(notification: &Notification) -> Vec<u8> {
         external_url: "",
         alerts,
     };
-    // Texts and numbers under text keys have no way to fail.
+    // Serialization of texts and numbers under text keys can't fail.
     serde_json::to_vec(&message).unwrap_or_default()
 }
 
-/// The `alerts` of that message alone.
+/// The `alerts` array of that message.
 #[must_use]
 pub fn alerts_json(notification: &Notification) -> String {
     let alerts: Vec<_> = notification.alarms.iter().map(alert).collect();
@@ -88,7 +88,7 @@ fn alert(alarm: &NotifiedAlarm) -> Alert {
     }
 }
 
-/// What an alarm is known by there, the same from its beginning to its end.
+/// Labels that identify an alarm there; equal from its beginning to its end.
 pub(super) fn labels(alarm: &NotifiedAlarm) -> Pairs {
     let event = &alarm.event;
     pairs([
@@ -101,7 +101,7 @@ pub(super) fn labels(alarm: &NotifiedAlarm) -> Pairs {
     ])
 }
 
-/// What is said of it there.
+/// Annotations of an alarm.
 pub(super) fn annotations(alarm: &NotifiedAlarm) -> Pairs {
     let NotifiedAlarm { event, runbook, .. } = alarm;
     pairs([
@@ -114,13 +114,13 @@ pub(super) fn annotations(alarm: &NotifiedAlarm) -> Pairs {
     ])
 }
 
-/// An empty one is as good as none, as in Prometheus.
+/// Without empty values, which equal absent ones in Prometheus.
 fn pairs<const N: usize>(all: [(&str, String); N]) -> Pairs {
     let filled = all.into_iter().filter(|(_, value)| !value.is_empty());
     filled.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Groups go by the names of the configuration; a rule is an `alertname` there.
+/// Labels by their names there: a rule is an `alertname`.
 fn renamed(labels: &Pairs) -> Pairs {
     let name = |name: &str| if name == "rule" { "alertname" } else { name }.to_owned();
     labels.iter().map(|(label, value)| (name(label), value.clone())).collect()

@@ -1,4 +1,5 @@
 //! Notices of downtimes: for how long the daemon did not run. Pure.
+//!
 //! A mark with the time is persisted each minute and at a stop; the time from the last mark to the
 //! next start is a downtime. Always: notified once, several in one message, and persisted until
 //! then. Never: an alarm, or a notice of a first start.
@@ -97,7 +98,7 @@ impl DowntimeNotices {
         }
     }
 
-    /// When there is something to tell, or a mark to be made.
+    /// Time at which a notice or a mark is due.
     pub(super) fn next_due(&self) -> Option<DateTime<Utc>> {
         let mark = self.marked_at.filter(|_| self.is_on).map(|at| after(at, MARK_EVERY));
         [mark, self.notify_at()].into_iter().flatten().min()
@@ -124,7 +125,7 @@ impl DowntimeNotices {
         self.retry_at = Some(retry_at);
     }
 
-    /// What failed may be tried at once.
+    /// Allows an immediate retry of what failed.
     pub(super) fn retry_now(&mut self) {
         self.retry_at = None;
     }
@@ -133,7 +134,7 @@ impl DowntimeNotices {
         self.is_mark_new || self.is_pending_new || !self.to_remove.is_empty()
     }
 
-    /// What is no longer as it was last kept; `None` for what is no more.
+    /// Changes to persist: key, and new text or `None` for a deletion.
     pub(super) fn take_changes(&mut self) -> Vec<(String, Option<String>)> {
         let mut changes: Vec<_> = self.to_remove.drain(..).map(|name| (name, None)).collect();
         if std::mem::take(&mut self.is_mark_new) {
@@ -141,14 +142,14 @@ impl DowntimeNotices {
             changes.push((MARK.to_owned(), mark));
         }
         if std::mem::take(&mut self.is_pending_new) {
-            // Numbers have no way to fail.
+            // Serialization of numbers can't fail.
             let text = serde_json::to_string(&self.pending).unwrap_or_default();
             changes.push((PENDING.to_owned(), (!self.pending.is_empty()).then_some(text)));
         }
         changes
     }
 
-    /// The message. `num_readings` have come in since the last start.
+    /// Notification of the pending downtimes. `num_readings` were received since the last start.
     pub(super) fn notification(
         &self,
         receiver: &str,
@@ -208,7 +209,7 @@ mod tests {
         DateTime::from_timestamp(1_723_631_400 + seconds, 0).unwrap()
     }
 
-    /// What is kept after a run, on top of what was before.
+    /// Persists the changes of a run.
     fn keep(kept: &mut Vec<(String, String)>, downtimes: &mut DowntimeNotices) {
         for (name, text) in downtimes.take_changes() {
             kept.retain(|(part, _)| *part != name);

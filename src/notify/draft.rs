@@ -1,4 +1,4 @@
-//! What a notification is to tell. Pure.
+//! Draft of a notification. Pure.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,22 +7,22 @@ use chrono::{DateTime, Utc};
 
 use super::status::Status;
 
-/// A notification to be: which events it tells, not yet their words.
+/// Content of a notification by event numbers, before its texts are composed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
-    /// Names the group.
+    /// Id of the group.
     pub group: Arc<str>,
     /// Labels that all entries have in common.
     pub labels: BTreeMap<String, String>,
-    /// News first, each half in the order of its rows.
+    /// Pending changes first; each half in the order of its rows.
     pub entries: Vec<Entry>,
-    /// How many more alarms of the group it would tell of, had it room.
+    /// Alarms of the group beyond the limit.
     pub truncated: usize,
-    /// Which notification of its group it is, from 1.
+    /// Sequence number within its group, from 1.
     pub number: u64,
-    /// Whether all news is in it.
+    /// Whether it contains all pending changes.
     pub(super) is_whole: bool,
-    /// Number of the last event that the repetition under way has told with it; `None` if nothing is to follow.
+    /// Number of the last event of the repetition under way; `None` if nothing follows.
     pub(super) repeated_through: Option<u64>,
 }
 
@@ -31,12 +31,12 @@ pub struct Draft {
 pub struct Entry {
     /// Id of the alert.
     pub alert_id: Arc<str>,
-    /// The stored event that says how it is.
+    /// Number of the stored event with its state.
     pub number: u64,
     /// State that is notified.
     pub status: Status,
     /// Time at which the alarm was raised.
     pub starts_at: DateTime<Utc>,
-    /// Whether the receiver has not been told so before.
+    /// Whether the receiver does not know this status yet.
     pub is_news: bool,
 }

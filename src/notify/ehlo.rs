@@ -1,9 +1,9 @@
-//! How this client names itself to a mail server. Pure.
+//! Argument of EHLO. Pure.
 
 use std::net::IpAddr;
 
-/// What EHLO says: what the configuration has; else the machine's full name; else, as RFC 5321 4.1.3 has it, the address
-/// that the server sees, unless another stands between them.
+/// Argument of EHLO: the configured name, else the machine's full name, else its address as the
+/// server sees it (RFC 5321 4.1.3).
 pub(super) fn ehlo_name(
     configured: Option<&str>,
     host_name: Option<&str>,
@@ -19,7 +19,7 @@ pub(super) fn ehlo_name(
     }
 }
 
-/// Whether a server that wants a full name takes this one for one.
+/// Whether servers accept the name as fully qualified.
 fn is_full(name: &str) -> bool {
     let is_label = |label: &str| {
         let is_fit = |c: char| c.is_ascii_alphanumeric() || c == '-';

@@ -8,8 +8,8 @@ use actix::prelude::*;
 use crate::domain::AlarmKey;
 use crate::supervisor::Route;
 
-/// Receiver → receiver: tell of these alarms, which nobody acknowledged. Answered with whether all of them are known or
-/// over, and kept; until then it is asked again.
+/// Receiver → receiver: notify of these unacknowledged alarms. Answered with whether all of them
+/// are known or ended, and persisted; until then it is sent again.
 #[derive(Debug, Message)]
 #[rtype(result = "bool")]
 pub struct Escalate {
@@ -17,26 +17,26 @@ pub struct Escalate {
     pub alarms: Vec<(Arc<str>, u64)>,
 }
 
-/// How a receiver escalates.
+/// Escalation settings of a receiver.
 #[derive(Clone)]
 pub struct EscalationSettings {
-    /// Time from the first attempt to tell an alarm.
+    /// Time from the first attempt to notify.
     pub after: Duration,
     /// Name of the second receiver.
     pub to: Arc<str>,
-    /// Route to it.
+    /// Route to the second receiver.
     pub route: Route<Escalate>,
-    /// Says whether an operator has an alarm in hand.
+    /// Returns whether an operator has acknowledged an alarm.
     pub attention: Arc<dyn Fn(&AlarmKey) -> Attention + Send + Sync>,
 }
 
-/// Whether an operator has an alarm in hand.
+/// Whether an alarm has an operator's attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attention {
-    /// Not known yet, as at the start; or it is at rest, and its end on the way.
+    /// Unknown, as at the start; or the alarm is normal, and its end is about to arrive.
     Unknown,
-    /// It stands, and nobody has acknowledged it.
+    /// Active and unacknowledged.
     Open,
-    /// It is acknowledged, shelved, suppressed or out of service, or it has returned.
+    /// Acknowledged, shelved, suppressed, out of service, or returned.
     InHand,
 }

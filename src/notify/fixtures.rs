@@ -1,4 +1,4 @@
-//! A notification for tests: one alarm that was raised, one that is over, one that goes on.
+//! A notification for tests: one alarm raised, one resolved, one continuing.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -46,7 +46,7 @@ pub(super) fn notification() -> Notification {
     }
 }
 
-/// One whose names and messages are long, and in which there is much of one character.
+/// Notification with long names and messages that consist of one character.
 pub(super) fn long(character: &str) -> Notification {
     let mut notification = notification();
     for n in 0..100 {

@@ -1,4 +1,4 @@
-//! How a receiver is, for whoever asks the daemon.
+//! State of a receiver, for status and metrics.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,29 +8,30 @@ use chrono::{DateTime, Utc};
 #[derive(Debug, Default)]
 pub struct ReceiverGauges(Mutex<ReceiverCounts>);
 
-/// How a receiver is.
+/// Counts of one receiver.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReceiverCounts {
-    /// Alarms with news it has not been told.
+    /// Alarms with pending changes.
     pub pending: usize,
-    /// Notifications in this run of the daemon.
+    /// Notifications delivered in this run of the daemon.
     pub delivered: u64,
-    /// Notifications it refused for good, in this run.
+    /// Notifications refused for good in this run.
     pub given_up: u64,
-    /// Active alarms that it has refused to hear of, in this run or an earlier one.
+    /// Active alarms whose notification was refused, in this run or an earlier one.
     pub unnotified: usize,
-    /// Ended alarms that were too many to wait for it, in this run.
+    /// Resolved alarms dropped at the limit in this run.
     pub dropped: u64,
     /// Time of the last successful delivery.
     pub last_success: Option<DateTime<Utc>>,
     /// Time and cause of the last failed delivery.
     pub last_error: Option<(DateTime<Utc>, String)>,
-    /// Time of the first failed attempt after the last success; `None` while it does not fail.
+    /// Time of the first failed attempt after the last success; `None` if the last attempt
+    /// succeeded.
     pub failing_since: Option<DateTime<Utc>>,
 }
 
 impl ReceiverGauges {
-    /// The figures at this moment.
+    /// Snapshot of the counts.
     #[must_use]
     pub fn snapshot(&self) -> ReceiverCounts {
         self.lock().clone()

@@ -1,15 +1,19 @@
 //! Decides when a receiver is notified, and of what: its alarms, in groups. Pure: takes an event or
 //! a draft and the time, returns what to send and what to persist.
+//!
 //! Timing as in Alertmanager: the first notification of a group is delayed by `wait`, so that
 //! related alarms are in one message. Further changes are sent `interval` after the last
 //! notification at the earliest. While an alarm of the group is firing, the whole group is repeated
 //! each `repeat`. A notification contains all firing alarms of its group, and those resolved since
 //! the last one.
+//!
 //! A change that the receiver refuses for good is given up and no longer pending. A firing alarm
 //! stays marked as given up until a later notification that contains it is accepted; so its end is
 //! never the first message about it.
+//!
 //! Differences from Alertmanager: an alarm that was raised and resolved before it could be sent is
 //! sent once, as resolved; and `wait` applies to each change, not only to a group's first.
+//!
 //! Invariant: each event is notified, or superseded by a later event of its alarm, which is. Events
 //! within a notification are in the order of their rows, and notifications of a group are sent one
 //! after another. A firing alarm is kept until its end has been notified. Never: a notification

@@ -1,9 +1,11 @@
-//! Shows somebody outside that alarms get through: a request, or a message by MQTT, at regular intervals, which stays
-//! away when they don't. Made for Healthchecks, Uptime Kuma and the like, which raise the alarm when it does.
+//! Heartbeats to an external monitor: an HTTP request, or an MQTT message, at regular intervals
+//! while alarms get through. Made for Healthchecks, Uptime Kuma and the like, which raise the alarm
+//! when heartbeats stop.
 //!
-//! Before each beat a time mark goes the way of a reading: it is appended to the log, judged, and committed. Always: no
-//! beat before that, nor while a receiver can't be told of an alarm that is due; one line in the log when beats stop, and
-//! one when they go on. Never: a beat that is made up for later.
+//! Before each heartbeat a time mark takes the path of a reading: it is appended to the log,
+//! evaluated, and committed. Always: no heartbeat before that, nor while a receiver can't be
+//! notified of a due alarm; one log line when heartbeats stop, and one when they resume. Never: a
+//! missed heartbeat sent later.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,41 +25,42 @@ use crate::locale::{HeartbeatBlock, NotifyWords};
 use crate::messages::Beat;
 use crate::supervisor::{ChildEnv, GracefulStop, Route};
 
-/// From the log to the database: a second as a rule, more while a backlog is taken in.
+/// Timeout of the commit: a second is usual, more during a backlog.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// The gateway answers at once.
+/// Timeout of the gateway, which answers at once.
 const PUBLISHED_WITHIN: Duration = Duration::from_secs(2);
 
-/// More than the request's own wait.
+/// Timeout of the request; exceeds the request's own.
 const SENT_WITHIN: Duration = Duration::from_secs(15);
 
-/// What a heartbeat is made from.
+/// Settings of heartbeats.
 #[derive(Clone)]
 pub struct HeartbeatSettings {
     /// Address and interval.
     pub config: HeartbeatConfig,
-    /// Appends a time mark to the log; its position, or `None` when the log does not take it.
+    /// Appends a time mark to the log; returns its position, or `None` if the log is full or
+    /// failing.
     pub mark: Arc<dyn Fn() -> Option<Position> + Send + Sync>,
-    /// Position up to which records are judged, and committed to a database that is where it belongs.
+    /// Position up to which records are evaluated, and committed to a database at its path.
     pub committed: Arc<dyn Fn() -> Position + Send + Sync>,
-    /// How alarms get out.
+    /// Delivery of alarms.
     pub health: Arc<dyn Fn() -> DeliveryHealth + Send + Sync>,
-    /// Route to who publishes.
+    /// Route to the gateway, which publishes.
     pub gateway: Route<Beat>,
-    /// Language of the lines in the log.
+    /// Language of log lines.
     pub words: &'static NotifyWords,
-    /// Shows whether beats are sent.
+    /// Shows whether heartbeats are sent.
     pub shown: Arc<HeartbeatGauge>,
 }
 
-/// How alarms get out.
+/// Whether alarms can be delivered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeliveryHealth {
-    /// A receiver that can't be told of an alarm that is due; `None` where each can.
+    /// A receiver that can't be notified of a due alarm; `None` if all can.
     pub failing: Option<Arc<str>>,
-    /// Whether the connection to the broker stands.
+    /// Whether the connection to the broker is open.
     pub is_connected: bool,
 }
 
@@ -66,7 +69,8 @@ pub struct DeliveryHealth {
 pub struct HeartbeatGauge(Mutex<Option<(String, DateTime<Utc>)>>);
 
 impl HeartbeatGauge {
-    /// `None` while they are sent, or held back for what shows elsewhere.
+    /// Cause, and time since when; `None` while heartbeats are sent, or if the cause is shown
+    /// elsewhere.
     #[must_use]
     pub fn unsent(&self) -> Option<(String, DateTime<Utc>)> {
         self.lock().clone()
@@ -84,7 +88,7 @@ impl HeartbeatGauge {
     }
 }
 
-/// What became of a mark.
+/// Result of a time mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mark {
     HookTimeout,
@@ -92,7 +96,7 @@ enum Mark {
     Committed,
 }
 
-/// Why there is no beat now, if there is a reason. Pure.
+/// Reason to withhold the heartbeat, if any. Pure.
 fn held_back(mark: Mark, health: DeliveryHealth, needs_broker: bool) -> Option<HeartbeatBlock> {
     match mark {
         Mark::HookTimeout => Some(HeartbeatBlock::HookTimeout),
@@ -107,7 +111,7 @@ fn held_back(mark: Mark, health: DeliveryHealth, needs_broker: bool) -> Option<H
     }
 }
 
-/// Which trouble the log was told of last.
+/// Problem that was logged last.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum LastLogged {
     #[default]
@@ -116,7 +120,7 @@ enum LastLogged {
     Unsent,
 }
 
-/// The actor that sends heartbeats.
+/// Actor that sends heartbeats.
 pub struct Heartbeat {
     settings: Arc<HeartbeatSettings>,
     env: ChildEnv,
@@ -125,7 +129,7 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// An actor that beats at once, and then at its interval.
+    /// Actor that sends a heartbeat at once, and then at its interval.
     #[must_use]
     pub fn new(settings: Arc<HeartbeatSettings>, env: &ChildEnv) -> Self {
         Self { settings, env: env.clone(), is_under_way: false, said: LastLogged::default() }
@@ -138,7 +142,7 @@ impl Heartbeat {
         let settings = self.settings.clone();
         let beat = async move {
             let mark = mark(&settings).await;
-            // A topic alone needs it by nature.
+            // A heartbeat to a topic alone needs the broker.
             let needs_broker = settings.config.needs_broker || settings.config.http.is_none();
             match held_back(mark, (settings.health)(), needs_broker) {
                 Some(held) => Err(held),
@@ -173,7 +177,7 @@ impl Heartbeat {
     }
 }
 
-/// Sends a mark the way of a reading.
+/// Sends a time mark along the path of a reading.
 async fn mark(settings: &HeartbeatSettings) -> Mark {
     let Some(position) = (settings.mark)() else { return Mark::HookTimeout };
     let committed = async {
@@ -187,12 +191,12 @@ async fn mark(settings: &HeartbeatSettings) -> Mark {
     }
 }
 
-/// One message, one request, or both.
+/// Sends the message, the request, or both.
 async fn send(settings: &HeartbeatSettings) -> Result<(), String> {
     let HeartbeatConfig { http, topic, .. } = &settings.config;
     if let Some(topic) = topic.clone() {
         let published = settings.gateway.request(Beat { topic }, PUBLISHED_WITHIN).await;
-        // That the connection is down shows elsewhere; the request goes out all the same.
+        // A closed connection is shown elsewhere; the request is sent all the same.
         if http.is_none() && published != Ok(true) {
             return Err("the connection to the broker carries nothing now".to_owned());
         }

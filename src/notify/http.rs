@@ -1,7 +1,7 @@
-//! Tells a receiver by HTTP: one request a notification. The only file that names the HTTP library.
+//! HTTP channel: one request per notification. The only file that names the HTTP library.
 //!
-//! Never: a certificate unverified, a redirection to another host followed, or more of an address in an error than
-//! its host, for the rest may be a secret; of a proxy neither.
+//! Never: an unverified certificate, a redirect to another host, or more of an address in an error
+//! than its host, since the rest may be a secret; the same for a proxy.
 
 #![expect(clippy::disallowed_methods, reason = "Retry-After may be a date, and an alarm end ahead")]
 
@@ -21,23 +21,23 @@ use super::{alertmanager, proxy, template};
 use crate::config::{HttpConfig, Method, Secret, ServiceConfig, TemplateConfig};
 use crate::locale::NotifyWords;
 
-/// All of a request, from the look-up of the host to the answer.
+/// Timeout of a request, from the lookup of the host to the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Bytes of an answer that are read; Telegram repeats the message in its own.
+/// Limit of an answer, in bytes; Telegram repeats the message in its own.
 const LONGEST_ANSWER: u64 = 64 * 1024;
 
 const JSON: &str = "application/json";
 
-/// What is sent.
+/// Body of a request.
 pub enum Body {
-    /// Version 4 of its webhook.
+    /// Alertmanager's webhook, version 4.
     Alertmanager,
     Template(TemplateConfig, &'static NotifyWords),
     Service(ServiceConfig, &'static NotifyWords),
 }
 
-/// What a request carries.
+/// Content of a request.
 struct Content<'a> {
     method: Method,
     content_type: &'a str,
@@ -62,7 +62,7 @@ impl Http {
         self.outcome(Some(notification))
     }
 
-    /// A request without a body, for the sake of having come.
+    /// Sends a heartbeat: a request without a body.
     pub(super) fn beat(&self) -> DeliveryOutcome {
         self.outcome(None)
     }
@@ -74,7 +74,7 @@ impl Http {
         }
     }
 
-    /// Secrets and certificates are read anew each time, so that a corrected file is seen.
+    /// Secrets and certificates are read for each request, so that changed files take effect.
     fn try_send(&self, notification: Option<&Notification>) -> Result<DeliveryOutcome, String> {
         let given = self.config.url.read().map_err(|why| format!("its address: {why}"))?;
         let secret = self.secret()?;
@@ -107,7 +107,7 @@ impl Http {
         }
     }
 
-    /// What a service needs besides what is in the request's own keys.
+    /// Secret of a service besides those in the request's own keys.
     fn secret(&self) -> Result<Secret, String> {
         match &self.body {
             Body::Service(service, _) => service.read_secret(),
@@ -115,7 +115,7 @@ impl Http {
         }
     }
 
-    /// Services say more than their status does; what others say is not read.
+    /// Outcome of an answer. Only services' bodies are read.
     fn meaning(&self, answer: &mut Answer, secrets: &[&str]) -> DeliveryOutcome {
         let header = answer.headers().get("Retry-After").and_then(|it| it.to_str().ok());
         let (status, retry_after) = (answer.status().as_u16(), header.map(ToOwned::to_owned));
@@ -128,7 +128,7 @@ impl Http {
         services::outcome(service, answer, secrets, Utc::now())
     }
 
-    /// One request to one address. What comes of it in place of an answer is an outcome.
+    /// One request to one address. Failures without an answer are outcomes too.
     fn try_once(
         &self,
         url: &str,
@@ -144,7 +144,7 @@ impl Http {
             };
             with(request, headers)
                 .header("Content-Type", content.content_type)
-                // A draft of the IETF's: the same notification sent twice can be told by it.
+                // A draft of the IETF: receivers can deduplicate by it.
                 .header("Idempotency-Key", format!("\"{}\"", content.id))
                 .send(&content.bytes[..])
         } else {
@@ -154,7 +154,7 @@ impl Http {
         Ok(answer.map_err(|error| failure(&error, host(url), proxy.as_deref())))
     }
 
-    /// The proxy for an address: the receiver's own, or that of the environment.
+    /// Proxy for an address: the receiver's own, or that of the environment.
     fn proxy(&self, url: &str) -> Result<Option<Proxy>, String> {
         let text = match &self.config.proxy {
             Some(own) => own.read().map_err(|why| format!("its proxy: {why}"))?,
@@ -163,11 +163,11 @@ impl Http {
                 None => return Ok(None),
             },
         };
-        // Not the error's own text, nor the address: it may have a password in it.
+        // Not the error's own text, nor the address, which may contain a password.
         Proxy::new(text.reveal()).map(Some).map_err(|_| "its proxy has no valid address".to_owned())
     }
 
-    /// What is sent. A service may have an address of its own for it, below the one that is given.
+    /// Content of the request. A service may have another path below the given address.
     fn content<'a>(
         &'a self,
         url: &mut String,
@@ -203,7 +203,7 @@ impl Http {
             .proxy(proxy)
             .user_agent(concat!("vigie/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls)
-            // They would be idle for minutes, and closed when they are wanted.
+            // They would be idle for minutes, and closed when needed.
             .max_idle_connections(0)
             .build();
         Ok(config.into())
@@ -234,16 +234,16 @@ fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>, String> {
     Ok(certificates)
 }
 
-/// The host and port of an address; of what is no address, nothing: it may be a secret all the same.
+/// Host and port of an address; empty if it is invalid, since it may be a secret.
 fn host(url: &str) -> &str {
     let Some(start) = url.find("://").map(|at| at + 3) else { return "its host" };
     let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
-    // A user and password before the host are refused where they can be seen; elsewhere they can't.
+    // User and password before the host are refused in the configuration, but may come from a file.
     url[start..end].rsplit('@').next().unwrap_or_default()
 }
 
-/// What there is in place of an answer. Not the error's own text where that could quote an address. With a proxy, it is
-/// the only one that this machine talks to before the answer.
+/// Outcome without an answer. Avoids error texts that could quote an address. With a proxy, the
+/// proxy is named: before the answer it is the only peer.
 fn failure(error: &Error, host: &str, proxy: Option<&str>) -> DeliveryOutcome {
     if let (Error::ConnectProxyFailed(said), Some(proxy)) = (error, proxy) {
         return of_proxy(status_in(said), proxy, host);
@@ -270,7 +270,7 @@ fn failure(error: &Error, host: &str, proxy: Option<&str>) -> DeliveryOutcome {
     DeliveryOutcome::Unreachable { why }
 }
 
-/// The first number of three digits: the library has the status of a proxy in a text alone.
+/// First number of three digits: the library has a proxy's status only in a text.
 fn status_in(text: &str) -> Option<u16> {
     let mut words = text.split(|c: char| !c.is_ascii_digit());
     words.find(|word| word.len() == 3)?.parse().ok()

@@ -1,6 +1,6 @@
-//! Tells a receiver by mail: one mail a notification. The only file that names the mail library.
+//! Mail channel: one mail per notification. The only file that names the mail library.
 //!
-//! Never: a mail in clear where TLS was asked for, or a certificate unverified.
+//! Never: an unencrypted mail where TLS is configured, or an unverified certificate.
 
 #![expect(clippy::disallowed_methods, reason = "a server is asked again by its own clock")]
 
@@ -29,10 +29,10 @@ use super::smtp_reply::{Refusal, RefusalScope, Step};
 use crate::config::{EmailConfig, MailTls, Secret};
 use crate::locale::NotifyWords;
 
-/// Each step: the connection, each command and its answer.
+/// Timeout of each step: the connection, each command with its reply.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// All addresses of a mail are offered to the server within this; those it has no time for are left for
-/// the next attempt, so that a slow server ends this one before the actor does.
+/// Time for offering all addresses; the rest is left for the next attempt, so that a slow server
+/// doesn't exceed the actor's timeout.
 const OFFERING: Duration = Duration::from_secs(20);
 
 pub struct Mail {
@@ -41,7 +41,7 @@ pub struct Mail {
     recipients: Mutex<Recipients>,
 }
 
-/// What the server said of each address, and why it said no more.
+/// Replies by address, and why there are no more.
 #[derive(Default)]
 struct Replies {
     answers: Vec<(String, RecipientReply)>,
@@ -62,7 +62,7 @@ impl Mail {
         outcome
     }
 
-    /// One attempt, without a line in the log.
+    /// One attempt, without logging.
     pub(super) fn attempt(&self, notification: &Notification) -> AttemptResult {
         let message = match self.message(notification) {
             Ok(message) => message,
@@ -79,8 +79,7 @@ impl Mail {
             let is_open = recipients.begin(notification);
             open.retain(|address| is_open(address.as_ref()));
         }
-        // Whatever the server says before it hears of an address is about this client or about
-        // itself: the mail is none the worse.
+        // A refusal before an address was named concerns the client or the server, not the mail.
         let said = match self.connect() {
             Ok(mut connection) => {
                 let said = self.offer(&mut connection, &message, open);
@@ -92,7 +91,7 @@ impl Mail {
         self.recipients().conclude(notification, said.answers, said.broke, Instant::now())
     }
 
-    /// What it remembers is whole after any panic.
+    /// State is consistent after any panic.
     fn recipients(&self) -> MutexGuard<'_, Recipients> {
         self.recipients.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,7 +101,8 @@ impl Mail {
             address.parse::<Mailbox>().map_err(|error| format!("`{address}`: {error}"))
         };
         let mut message = Message::builder()
-            // The same for a notification sent twice: mail servers and readers know it by this.
+            // Equal for a notification that is sent twice, so mail servers and readers deduplicate
+            // it.
             .message_id(Some(format!("<{}.{}@vigie>", notification.id, notification.receiver)))
             .from(mailbox(&self.config.from)?)
             .subject(notification.subject(self.words))
@@ -114,7 +114,7 @@ impl Mail {
         message.body(text).map_err(|error| error.to_string())
     }
 
-    /// Password and certificates are read anew each time, so that a corrected file is seen.
+    /// Password and certificates are read for each connection, so that changed files take effect.
     fn connect(&self) -> Result<SmtpConnection, SessionError> {
         let EmailConfig { server, port, tls, credentials, ca_file, .. } = &self.config;
         let parameters = match tls {
@@ -159,8 +159,8 @@ impl Mail {
         ClientId::Domain(ehlo_name(configured.as_deref(), host_name.as_deref(), local))
     }
 
-    /// Offers the mail to each address, and hands it over for those that take it. The library's own way
-    /// gives the whole mail up at the first address that is refused.
+    /// Offers the mail to each address, and sends it to those accepted. The library's own method
+    /// gives up at the first refused address.
     fn offer(
         &self,
         connection: &mut SmtpConnection,
@@ -181,7 +181,7 @@ impl Mail {
         to: Vec<Address>,
         answers: &mut Vec<(String, RecipientReply)>,
     ) -> Result<(), SessionError> {
-        // No 8BITMIME: the library has encoded all that is not ASCII.
+        // No 8BITMIME: the library encodes all that is not ASCII.
         let from = MailFrom::new(message.envelope().from().cloned(), Vec::new());
         connection.command(from).map_err(|error| self.broke(&error))?;
         let (begun, mut accepted) = (Instant::now(), Vec::new());
@@ -211,7 +211,7 @@ impl Mail {
         Ok(())
     }
 
-    /// What a failure says of an address; an error if the server did not answer.
+    /// Meaning of a failure for an address; an error if the server did not reply.
     fn answer(&self, error: &smtp::Error, step: Step) -> Result<RecipientReply, SessionError> {
         let why = self.why(error);
         match scope(error, step) {
@@ -248,14 +248,14 @@ fn own(why: String) -> SessionError {
     SessionError { why, is_denied: false }
 }
 
-/// What an answer of the server's is about; `None` if there was none.
+/// What a server's reply concerns; `None` without a reply.
 fn scope(error: &smtp::Error, step: Step) -> Option<RefusalScope> {
     let code = error.status()?.into();
     let text = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     Some(Refusal { code, text: &text }.scope(step))
 }
 
-/// This machine's address as the server will see it. Nothing is sent to find out.
+/// Address of this machine on the route to the server. Sends nothing.
 fn local_address(server: &str, port: u16) -> Option<IpAddr> {
     let of = |to: SocketAddr| {
         let any: IpAddr = match to {
@@ -280,7 +280,7 @@ fn tls_parameters(server: &str, ca_file: Option<&Path>) -> Result<TlsParameters,
     parameters.build().map_err(|error| format!("no TLS: {}", with_causes(&error)))
 }
 
-/// An error with what it came of, each said once.
+/// Error with its causes, each once.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,7 +1,9 @@
 //! Notification of alarms beside the broker: by webhook, service or mail. One actor per receiver.
+//!
 //! Decisions are pure: [`groups`] groups the stored alert events and decides which are due,
 //! [`notification`] composes the message, [`alertmanager`] and [`template`] encode it. A
 //! [`channel`] sends it. The [`actor`] moves events in and outcomes back.
+//!
 //! Invariant: pending alarms of a receiver are in the database, so that no kill or outage loses
 //! them, and a restart continues. A notification counts as delivered once the receiver has accepted
 //! it; after a kill between that and the commit, it is sent again with the same id. Receivers don't

@@ -1,8 +1,7 @@
-//! One notification: what a receiver is told in one message, whatever way it goes. Pure.
+//! One notification: content of one message to a receiver, independent of the channel. Pure.
 //!
-//! This is the seam between what is to be told and how: [`super::groups`] says which events make one,
-//! a [`super::channel`] brings it to its receiver. Whatever is stored as an announced alert event can
-//! be told this way, an event that sums up many others among it.
+//! [`super::groups`] decides which events it contains, a [`super::channel`] delivers it. Any
+//! announced alert event can be notified so, including summaries.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -19,48 +18,49 @@ use crate::locale::{AlarmPhrase, NotifyWords};
 /// One message to one receiver, independent of the channel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notification {
-    /// The receiver's name.
+    /// Name of the receiver.
     pub receiver: Arc<str>,
-    /// The same whenever this very notification is sent again: for who can tell a repeat by it.
+    /// Id; equal when the same notification is sent again, so that receivers can deduplicate.
     pub id: String,
-    /// What its alarms have in common, by the receiver's `group_by`.
+    /// Labels that its alarms share, by the receiver's `group_by`.
     pub group_labels: BTreeMap<String, String>,
-    /// News first.
+    /// Alarms; pending changes first.
     pub alarms: Vec<NotifiedAlarm>,
-    /// How many more there are.
+    /// Number of further alarms.
     pub truncated: usize,
-    /// Whether its receiver is notified because nobody has acknowledged its alarms.
+    /// Whether it was escalated to this receiver.
     pub is_escalated: bool,
-    /// What is said in place of its alarms, of which there is one that stands for it, for receivers that are programs.
+    /// Text in place of alarms. One placeholder alarm remains, for receivers that are programs.
     pub notice: Option<Notice>,
 }
 
-/// A message that is no alarm's.
+/// A message that is not about alarms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// One short line.
+    /// Subject, in one short line.
     pub subject: String,
-    /// Lines, each with its end.
+    /// Text; each line ends with a line feed.
     pub text: String,
 }
 
-/// One alarm in it.
+/// An alarm in a notification.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NotifiedAlarm {
-    /// The last that happened to it.
+    /// Last event of the alarm.
     pub event: AlertEvent,
     /// State of the alarm.
     pub status: Status,
     /// Time at which the alarm was raised.
     pub starts_at: DateTime<Utc>,
-    /// Whether the receiver has not been told so before.
+    /// Whether the receiver does not know this status yet.
     pub is_news: bool,
     /// Address of the rule's runbook, if it has one.
     pub runbook: Option<Arc<str>>,
 }
 
 impl Notification {
-    /// A draft with the events it speaks of. One whose event is no more in storage is left out.
+    /// Notification of a draft and its events. Entries whose event is no longer stored are left
+    /// out.
     #[must_use]
     pub fn new(
         receiver: Arc<str>,
@@ -101,21 +101,22 @@ impl Notification {
         self.alarms.iter().filter(|alarm| alarm.status == status).count()
     }
 
-    /// The highest priority in it: of those that fire, if any does.
+    /// Highest priority of the firing alarms, or of all if none is firing.
     #[must_use]
     pub fn priority(&self) -> Priority {
         let of_status = self.alarms.iter().filter(|alarm| alarm.status == self.status());
         of_status.map(|alarm| alarm.event.severity).max().unwrap_or(Priority::Low)
     }
 
-    /// `Hall 3`, or `Hall 3, high-temperature`: the group in a few words; empty for the one of all.
+    /// Name of the group: `Hall 3`, or `Hall 3, high-temperature`; empty for the group of all
+    /// alarms.
     #[must_use]
     pub fn group_name(&self) -> String {
         let values = self.group_labels.values().filter(|value| !value.is_empty());
         values.map(String::as_str).collect::<Vec<_>>().join(", ")
     }
 
-    /// One line of at most 998 bytes, which is what a mail may have, whatever the group is called.
+    /// Subject in one line of at most 998 bytes, the limit of mail.
     #[must_use]
     pub fn subject(&self, words: &NotifyWords) -> String {
         if let Some(notice) = &self.notice {
@@ -125,7 +126,7 @@ impl Notification {
         (words.subject)(&one_line(&self.group_name()), firing, resolved)
     }
 
-    /// Line by line what was raised, what is over, and what goes on.
+    /// Text: raised, resolved and continuing alarms, one line each.
     #[must_use]
     pub fn text(&self, words: &NotifyWords) -> String {
         if let Some(notice) = &self.notice {
@@ -171,10 +172,11 @@ impl Notification {
     }
 }
 
-/// Characters of a name in a subject, of at most four bytes each.
+/// Limit of a name in a subject, in characters of at most four bytes.
 const LONGEST_NAME: usize = 200;
 
-/// A name that fits in a line: cut where it is too long, and without what would end the line or turn its direction.
+/// Name that fits in a line: truncated, without characters that end the line or change its
+/// direction.
 pub(super) fn one_line(name: &str) -> String {
     let is_unfit = |c: char| {
         c.is_control()

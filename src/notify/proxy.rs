@@ -1,13 +1,13 @@
-//! Which proxy a request goes through by the usual environment variables, as curl reads them. Pure.
+//! Choice of a proxy by the usual environment variables, as in curl. Pure.
 //!
-//! Always: an address on this machine is reached directly, for no other machine could. Never: reads a variable itself.
+//! Always: loopback addresses are reached directly. Never: reads a variable itself.
 
 use std::net::IpAddr;
 
 use url::{Host, Url};
 
-/// The value of the variable that holds for this address; `None` for a direct connection. Of each name the lower case
-/// comes first, and one that is set and empty switches the proxy off.
+/// Value of the variable that applies to this address; `None` for a direct connection. Lower-case
+/// names take precedence; an empty value disables the proxy.
 pub(super) fn of_environment(
     url: &str,
     variable: impl Fn(&str) -> Option<String>,
@@ -37,7 +37,8 @@ fn is_here(host: &Host<&str>) -> bool {
     }
 }
 
-/// Whether `no_proxy` names the host: a domain with all below it, an address, a network, or `*`.
+/// Whether `no_proxy` contains the host: a domain with its subdomains, an address, a network, or
+/// `*`.
 fn is_excepted(host: &Host<&str>, list: &str) -> bool {
     let mut entries = list.split([',', ' ', '\t']).filter(|entry| !entry.is_empty());
     entries.any(|entry| entry == "*" || is_of(host, entry))
@@ -58,7 +59,7 @@ fn is_of(host: &Host<&str>, entry: &str) -> bool {
     !domain.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// Whether the first bits of both are the same; more bits than there are compare all.
+/// Whether the first `bits` bits are equal.
 fn is_within(address: IpAddr, network: IpAddr, bits: u32) -> bool {
     let differ = match (address, network) {
         (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros(),

@@ -1,4 +1,5 @@
 //! Delivery state of a mail's recipients, and what their replies mean for it. Pure.
+//!
 //! Always: an address that has accepted the mail of a notification does not get it again while that
 //! is remembered; a refusal of one address does not affect the others. Never: a notification
 //! counted as delivered that no address has accepted.
@@ -69,6 +70,7 @@ struct Waiting {
 
 impl Recipients {
     /// Begins an attempt. Returns whether an address still needs the mail.
+    ///
     /// Only the last notification of a group is remembered: ids repeat for devices without a clock.
     pub(super) fn begin(&mut self, notification: &Notification) -> impl Fn(&str) -> bool + '_ {
         let Notification { group_labels: group, id, .. } = notification;

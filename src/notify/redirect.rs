@@ -1,14 +1,14 @@
-//! Which redirections are followed, and where they lead. Pure.
+//! Which redirects are followed. Pure.
 //!
-//! Always: to the same host by the same or a safer scheme, with the same method and body. Never: to another host, which
-//! would get the secrets of this one, or from TLS to none.
+//! Always: to the same host by the same or a safer scheme, with the same method and body. Never: to
+//! another host, which would receive this one's secrets, or from TLS to plain HTTP.
 
 use url::Url;
 
-/// A chain that is longer leads nowhere.
+/// Limit of redirects in a row.
 pub(super) const MOST_HOPS: usize = 3;
 
-/// The address that an answer with this status and `Location` leads to; `None` if it is not to be followed.
+/// Target of an answer with this status and `Location`; `None` if it is not followed.
 #[must_use]
 pub(super) fn followed(from: &str, status: u16, location: &str) -> Option<String> {
     if !matches!(status, 307 | 308) {

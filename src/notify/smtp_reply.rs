@@ -1,43 +1,45 @@
-//! What a mail server's refusal is about: the address, the mail, or the sender and the place. Pure.
+//! Classification of a mail server's refusal: it concerns the address, the mail, or the client.
+//! Pure.
 //!
-//! A server says so by its code, and better by the enhanced one that its text begins with (RFC 3463, and the codes
-//! that IANA has registered since). Where neither says that the address or the mail is to blame, neither is.
+//! By the enhanced status code at the beginning of the reply (RFC 3463, and codes registered by
+//! IANA since), else by the basic code. If neither blames the address or the mail, the refusal
+//! concerns the client.
 
-/// What a mail server answers that does not take something.
+/// Negative reply of a mail server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refusal<'a> {
     /// Three digits, from 400.
     pub code: u16,
-    /// What comes with it.
+    /// Text of the reply.
     pub text: &'a str,
 }
 
-/// What a refusal is about.
+/// What a refusal concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RefusalScope {
-    /// Nothing that lasts: the same may be taken later.
+    /// Transient: may be accepted later.
     Temporary,
-    /// The address: it won't have this mail, or any.
+    /// The address: this mail, or any, is refused for it.
     Address,
-    /// The mail: nobody there will have it.
+    /// The mail: refused for every address.
     Message,
-    /// The sender, what it says of itself, or the server.
+    /// The client: the sender, its name, or its rights at the server.
     Client,
 }
 
-/// What a server answers to.
+/// Command that a server replies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// RCPT.
     Address,
-    /// The mail itself.
+    /// DATA: the mail itself.
     Message,
     /// Anything else.
     Client,
 }
 
 impl Refusal<'_> {
-    /// Subject and detail of the enhanced code: of `5.1.10` 1 and 10.
+    /// Subject and detail of the enhanced code: 1 and 10 of `5.1.10`.
     fn enhanced(self) -> Option<(u16, u16)> {
         let mut parts = self.text.split_whitespace().next()?.split('.');
         let mut number = || {
@@ -49,7 +51,7 @@ impl Refusal<'_> {
         (class == self.code / 100 && parts.next().is_none()).then_some((subject, detail))
     }
 
-    /// What it is about, as an answer to this step.
+    /// What the refusal concerns, as a reply to this command.
     pub(super) fn scope(self, step: Step) -> RefusalScope {
         let is_address = || match self.enhanced() {
             Some(code) => matches!(code, (1, 0..=3 | 6 | 10) | (2, 1)),

@@ -1,4 +1,5 @@
 //! Alarms that a receiver is notified of only if another receiver escalates them. Pure.
+//!
 //! They are tracked from their raise, so that an end during the handover is not missed.
 
 use std::collections::{BTreeMap, HashMap};

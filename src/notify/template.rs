@@ -1,5 +1,5 @@
-//! The body of a `template` receiver: its placeholders filled in, each as the body's own format needs
-//! it. Pure.
+//! Body of a `template` receiver: placeholders are filled in, each escaped for the body's format.
+//! Pure.
 
 use url::form_urlencoded;
 
@@ -41,7 +41,7 @@ fn value(
         "{resolved}" => notification.num(Status::Resolved).to_string(),
         "{truncated}" => notification.truncated.to_string(),
         "{id}" => notification.id.clone(),
-        // Is JSON already, and in its place in a JSON body.
+        // Already JSON; inserted unescaped in a JSON body.
         "{alerts}" if format == BodyFormat::Json => return alertmanager::alerts_json(notification),
         "{alerts}" => alertmanager::alerts_json(notification),
         _ => String::new(), // none other is in PLACEHOLDERS
@@ -53,7 +53,7 @@ fn value(
     }
 }
 
-/// As it stands between the quotes of a JSON text.
+/// Content of a JSON string literal.
 fn json_inside(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()

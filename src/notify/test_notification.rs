@@ -1,7 +1,7 @@
-//! A test notification: proof that a receiver can be notified of alarms, made without a daemon.
+//! Test notification of a receiver; works without the daemon.
 //!
-//! Always: marked as a test in all that people read of it, and in the names of its rule and sensor; what a program
-//! may take for an alarm is followed by its end. Never: persisted, or part of a receiver's state.
+//! Always: marked as a test in all texts, and in the names of its rule and sensor; a receiver that
+//! is a program also gets its end. Never: persisted, or part of a receiver's state.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,13 +23,13 @@ const NAME: &str = "vigie-test";
 /// Result of a test notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReceiverTestResult {
-    /// The whole receiver has accepted it.
+    /// The receiver, with all its addresses, has accepted it.
     Delivered,
-    /// The receiver, or some of its addresses, has not: causes, one line each.
+    /// The receiver, or some of its addresses, has not accepted it: causes, one line each.
     Failed(Vec<String>),
 }
 
-/// Sends a test notification by the receiver's own channel, in one attempt.
+/// Sends a test notification by the receiver's channel, in one attempt.
 pub async fn send_test_notification(
     receiver: &ReceiverConfig,
     words: &'static NotifyWords,
@@ -48,7 +48,7 @@ pub async fn send_test_notification(
     ReceiverTestResult::Delivered
 }
 
-/// Behind a webhook is a program, in which an alarm stays open until its end comes.
+/// A webhook leads to a program, in which an alarm stays active until its end.
 const fn statuses(channel: &ChannelConfig) -> &'static [Status] {
     match channel {
         ChannelConfig::Webhook(_) => &[Status::Firing, Status::Resolved],
@@ -58,7 +58,7 @@ const fn statuses(channel: &ChannelConfig) -> &'static [Status] {
     }
 }
 
-/// One attempt. Returns why it, or some addresses, failed.
+/// One attempt. Returns the causes of failures.
 async fn send(channel: Arc<Channel>, notification: Notification) -> Vec<String> {
     let undelivered = Arc::new(Mutex::new(Vec::new()));
     let refused = undelivered.clone();
@@ -85,7 +85,7 @@ async fn send(channel: Arc<Channel>, notification: Notification) -> Vec<String> 
     of_addresses.chain(of_all).collect()
 }
 
-/// `None` never happens: the name is a sensor's.
+/// `None` never happens: the constant is a valid sensor id.
 fn notification(
     receiver: &ReceiverConfig,
     status: Status,

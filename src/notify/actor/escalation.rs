@@ -1,8 +1,8 @@
-//! What a receiver's actor does about alarms that nobody acknowledges: it asks whether an operator has them in hand, and
-//! hands over those of which none has. What is due is decided in [`super::groups`].
+//! The actor's part of escalation: checks whether an operator has acknowledged due alarms, and
+//! hands the others to the second receiver. Due times are decided in [`super::groups`].
 //!
-//! Always: handed over until the second receiver has kept them, so that a kill of the process loses none; the second one
-//! takes twice for once.
+//! Always: repeated until the second receiver has persisted them, so that a kill loses none; the
+//! second receiver deduplicates.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,13 +19,14 @@ use crate::supervisor::Routed;
 
 /// Alarms handed over at a time: some 30 KB.
 const BATCH: usize = 500;
-/// The second receiver answers at once.
+/// Timeout of the second receiver, which answers at once.
 const ANSWER: Duration = Duration::from_secs(5);
-/// When it has not kept them yet, or it is not known how an alarm is, this much passes to the next look.
+/// Delay before the next check, if the second receiver has not persisted them, or the state of an
+/// alarm is unknown.
 const REST: Duration = Duration::from_millis(200);
 
 impl Receiver {
-    /// Hands over what is due.
+    /// Hands over the due alarms.
     pub(super) fn escalate(&mut self, ctx: &mut Context<Self>) {
         let settings = self.settings.clone();
         let Some(escalating) = &settings.escalating else { return };
@@ -88,7 +89,7 @@ impl Receiver {
 fn attention(escalating: &EscalationSettings, alarm: &Escalated) -> Attention {
     match SensorId::new(&alarm.sensor) {
         Ok(sensor_id) => (escalating.attention)(&AlarmKey { rule: alarm.rule.clone(), sensor_id }),
-        // What was kept has been edited; there is no such sensor.
+        // The persisted state was edited: there is no such sensor.
         Err(_) => Attention::InHand,
     }
 }

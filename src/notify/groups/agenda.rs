@@ -1,4 +1,5 @@
 //! Groups of a receiver, in the order in which they are due. Pure.
+//!
 //! Invariant: due times and counts are consistent with the groups, since [`Agenda::change`] is the
 //! only way to change a group. Never: a scan of all groups, except after the clock was set back.
 

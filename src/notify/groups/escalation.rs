@@ -1,4 +1,5 @@
 //! Escalation of unacknowledged alarms to a second receiver. Pure.
+//!
 //! Always: once per occurrence, counted from the first attempt to notify this receiver, whether
 //! that succeeded or not. Never: before that time, or after the alarm's end.
 

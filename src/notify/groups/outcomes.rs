@@ -1,4 +1,5 @@
 //! Applies the outcome of a notification to a receiver's groups. Pure.
+//!
 //! Always: a firing alarm that was refused is marked as given up until a notification with it is
 //! accepted. Never: the end of an alarm as the first accepted message about it.
 

@@ -1,7 +1,7 @@
 //! Alertmanager: alerts for its API, version 2, as Prometheus sends them. Pure.
 //!
-//! There an alert is active until its end. So an active alarm has an end too, some time ahead, which each repetition
-//! puts off: should this daemon be gone, Alertmanager does not stay in alarm.
+//! An alert there is active until its `endsAt`. An active alarm gets one in the near future, which
+//! each repetition extends: if this daemon ends, so does the alert.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::notify::status::Status;
 
 const PATH: &str = "/api/v2/alerts";
 
-/// The address of the API below that of the server, which may have a prefix.
+/// Address of the API below that of the server, which may have a path prefix.
 ///
 /// # Errors
-/// If the address is none.
+/// If the address is invalid.
 pub(super) fn endpoint(url: &str) -> Result<String, String> {
     let mut url = Url::parse(url).map_err(|_| "its address is none".to_owned())?;
     let path = url.path().trim_end_matches('/');
@@ -37,7 +37,8 @@ pub(super) fn alerts(
     notification.alarms.iter().map(|alarm| alert(alarm, holds_for, now)).collect()
 }
 
-/// Alertmanager judges by its own clock, and refuses an end before the start: no time of a device's is ahead of now.
+/// Alertmanager uses its own clock and refuses an end before the start, so times of devices are
+/// limited to now.
 fn alert(alarm: &NotifiedAlarm, holds_for: Duration, now: DateTime<Utc>) -> Value {
     let starts_at = alarm.starts_at.min(now);
     let ends_at = match alarm.status {

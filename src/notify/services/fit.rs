@@ -1,7 +1,7 @@
-//! Cuts a text to a service's limit. Pure.
+//! Truncation of a text to a service's limit. Pure.
 
-/// A text of which `size` is at most `limit`: the lines that fit, then `cut` where some don't. `size` is that of
-/// characters added up.
+/// Text with `size` of at most `limit`: the lines that fit, then `cut` if some don't. `size` is the
+/// sum over its characters.
 pub(super) fn fit(text: &str, limit: usize, size: impl Fn(&str) -> usize, cut: &str) -> String {
     if size(text) <= limit {
         return text.to_owned();
@@ -23,7 +23,7 @@ pub(super) fn fit(text: &str, limit: usize, size: impl Fn(&str) -> usize, cut: &
     if fitting.is_empty() { cut.to_owned() } else { format!("{fitting}\n{cut}") }
 }
 
-/// The characters that fit.
+/// Longest prefix that fits.
 fn beginning(text: &str, room: usize, size: impl Fn(&str) -> usize) -> String {
     let mut used = 0;
     let fits = |c: &char| {
@@ -33,7 +33,7 @@ fn beginning(text: &str, room: usize, size: impl Fn(&str) -> usize) -> String {
     text.chars().take_while(fits).collect()
 }
 
-/// UTF-16 units, by which several services count.
+/// Length in UTF-16 code units, the measure of several services.
 pub(super) fn utf16(text: &str) -> usize {
     text.encode_utf16().count()
 }

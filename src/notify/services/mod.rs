@@ -1,8 +1,8 @@
-//! Ready formats of services: what is sent to each, and what its answer means. Pure.
+//! Formats of services: the request to each, and the meaning of its answer. Pure.
 //!
-//! Always: within the published limits of the service, a text that is too long being cut at a line; what an answer says
-//! is one short line without the secrets of the request. Never: a notification given up for what is wrong with the
-//! place, such as a chat that is gone, whatever the status.
+//! Always: within the service's published limits, with long texts cut at a line; answers are quoted
+//! in one short line without the request's secrets. Never: a notification given up for a fault of
+//! the place, such as a deleted chat, whatever the status.
 
 mod alertmanager_v2;
 mod fit;
@@ -21,7 +21,7 @@ use super::outcome::{DeliveryOutcome, of_http};
 use crate::config::ServiceConfig;
 use crate::locale::NotifyWords;
 
-/// A part of an address that is shorter is no secret.
+/// Minimum length of a part of an address that counts as secret, in characters.
 const SHORTEST_SECRET: usize = 8;
 
 /// A request: its address and its body, which is JSON.
@@ -31,11 +31,11 @@ pub(super) struct ServiceRequest {
     pub body: Vec<u8>,
 }
 
-/// The request that sends a notification to the server at `url`. `secret` is the topic or token that the service
-/// takes besides, or empty.
+/// Request that sends a notification to the server at `url`. `secret` is the service's topic or
+/// token, or empty.
 ///
 /// # Errors
-/// If address or secret can't be right; quotes neither.
+/// If the address or secret can't be right; quotes neither.
 pub(super) fn request(
     service: &ServiceConfig,
     (url, secret): (&str, &str),
@@ -61,7 +61,7 @@ pub(super) fn request(
     Ok(ServiceRequest { url, body: body.to_string().into_bytes() })
 }
 
-/// An answer: its status, what `Retry-After` says, and its body where it could be read.
+/// Answer: status, `Retry-After`, and body if readable.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ServiceAnswer<'a> {
     pub status: u16,
@@ -69,7 +69,7 @@ pub(super) struct ServiceAnswer<'a> {
     pub body: Option<&'a str>,
 }
 
-/// What an answer means. `secrets` are taken out of what it says.
+/// Outcome of an answer. Quoted texts have `secrets` removed.
 pub(super) fn outcome(
     service: &ServiceConfig,
     answer: ServiceAnswer<'_>,
@@ -98,13 +98,13 @@ pub(super) fn outcome(
     }
 }
 
-/// The outcome of a refusal that says 400 and yet is about the place.
+/// Outcome of a status 400 that concerns the place.
 fn denied(status: u16, after: Option<Duration>) -> DeliveryOutcome {
     let why = format!("it answers with HTTP status {status}; check its settings");
     DeliveryOutcome::Denied { why, after }
 }
 
-/// What an error says for people; `None` where it has no words, or those of a web page.
+/// Error message in an answer; `None` without one, or in a web page.
 fn said<'a>(body: &'a str, json: Option<&'a Value>) -> Option<&'a str> {
     let text = match json {
         Some(Value::String(text)) => text,
@@ -117,7 +117,8 @@ fn said<'a>(body: &'a str, json: Option<&'a Value>) -> Option<&'a str> {
     Some(text.trim()).filter(|text| !text.is_empty())
 }
 
-/// A text with `***` in place of secrets: each whole, each long word, and each long part of one that is an address.
+/// Text with `***` in place of secrets: each whole, each long word, and each long part of one that
+/// is an address.
 fn without(text: &str, secrets: &[&str]) -> String {
     let mut parts: Vec<&str> = secrets.to_vec();
     parts.extend(secrets.iter().flat_map(|secret| secret.split_whitespace()));

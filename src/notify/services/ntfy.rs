@@ -9,13 +9,15 @@ use crate::locale::NotifyWords;
 use crate::notify::notification::Notification;
 use crate::notify::status::Status;
 
-/// The server takes 4,096 bytes; a longer message becomes a file, or is refused.
+/// Limit of a message: the server accepts 4,096 bytes; longer ones become a file or are refused.
 const LONGEST_MESSAGE: usize = 4_000;
-/// The server reads 8,192 bytes of JSON: this of it for the message, escaped.
+/// Limit of the escaped message: the server reads 8,192 bytes of JSON.
 const LONGEST_ESCAPED: usize = 6_000;
 const LONGEST_TITLE: usize = 250;
 const LONGEST_TOPIC: usize = 64;
 
+/// Address for publishing JSON.
+///
 /// # Errors
 /// If the address is that of a topic: people would be shown the JSON.
 pub(super) fn endpoint(url: &str) -> Result<String, String> {
@@ -26,8 +28,10 @@ pub(super) fn endpoint(url: &str) -> Result<String, String> {
     }
 }
 
+/// JSON of a message.
+///
 /// # Errors
-/// If the topic can't be one.
+/// If the topic is invalid.
 pub(super) fn message(
     topic: &str,
     notification: &Notification,
@@ -48,13 +52,13 @@ pub(super) fn message(
     }))
 }
 
-/// Bytes of a text, or of its JSON by another measure, whichever comes to its limit first.
+/// Size of a text by both limits: bytes, or bytes of its JSON, scaled; the larger counts.
 fn size(text: &str) -> usize {
     let escaped = Value::from(text).to_string().len() - 2;
     text.len().max((escaped * LONGEST_MESSAGE).div_ceil(LONGEST_ESCAPED))
 }
 
-/// From 1 to 5; 5 rings longest, and the end of an alarm wakes nobody.
+/// ntfy priority, 1 to 5; 5 rings longest, and ends don't ring.
 fn priority(status: Status, priority: Priority) -> u8 {
     let priority = match priority {
         Priority::Critical => 5,

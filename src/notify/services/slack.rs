@@ -1,6 +1,6 @@
-//! Slack: the message of an incoming webhook, in blocks of mrkdwn. Pure.
+//! Slack: message of an incoming webhook, in blocks of mrkdwn. Pure.
 //!
-//! What is said is escaped, so that no sensor's name pings a channel.
+//! Texts are escaped, so that no sensor's name mentions a channel.
 
 use serde_json::{Value, json};
 
@@ -8,9 +8,10 @@ use super::fit::{fit, utf16};
 use crate::locale::NotifyWords;
 use crate::notify::notification::Notification;
 
-/// The text of a section has 3,000 characters at most.
+/// Limit of a section's text, in characters.
 const LONGEST_SECTION: usize = 3_000;
-/// Blocks of 13,200 characters were refused as too long, all added up, well below the published 40,000.
+/// Limit of all sections, in characters: 13,200 were refused as too long, well below the published
+/// 40,000.
 const LONGEST_TEXT: usize = 10_000;
 
 pub(super) fn message(notification: &Notification, words: &NotifyWords) -> Value {
@@ -19,7 +20,7 @@ pub(super) fn message(notification: &Notification, words: &NotifyWords) -> Value
     let text = fit(text.trim_end(), LONGEST_TEXT, size, words.cut);
     let mut blocks = vec![section(&bold(&subject))];
     blocks.extend(sections(&text, words.cut).iter().map(|text| section(text)));
-    // ReceiverCounts where blocks are not: in a notification of the phone.
+    // Shown where blocks are not: in the notification of a phone.
     json!({ "text": subject, "blocks": blocks })
 }
 
@@ -27,12 +28,12 @@ fn section(mrkdwn: &str) -> Value {
     json!({ "type": "section", "text": { "type": "mrkdwn", "text": mrkdwn } })
 }
 
-/// Text between asterisks is bold, unless it has one itself.
+/// Bold text, unless it contains an asterisk.
 fn bold(escaped: &str) -> String {
     if escaped.contains('*') { escaped.to_owned() } else { format!("*{escaped}*") }
 }
 
-/// The three characters that mean something else.
+/// Escapes the three reserved characters.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
@@ -41,7 +42,7 @@ fn size(text: &str) -> usize {
     utf16(&escaped(text))
 }
 
-/// Line by line, as many as have room in a section, escaped.
+/// Lines, as many as fit in a section, escaped.
 fn sections(text: &str, cut: &str) -> Vec<String> {
     let mut sections: Vec<String> = Vec::new();
     for line in text.lines() {
@@ -51,7 +52,7 @@ fn sections(text: &str, cut: &str) -> Vec<String> {
                 *last += "\n";
                 *last += &line;
             }
-            // A section of nothing is refused.
+            // Empty sections are refused.
             _ if line.is_empty() => {}
             _ => sections.push(line),
         }

@@ -1,6 +1,7 @@
-//! Microsoft Teams: an Adaptive Card for a Workflow that begins with "When a Teams webhook request is received". Pure.
+//! Microsoft Teams: an Adaptive Card for a Workflow that begins with "When a Teams webhook request
+//! is received". Pure.
 //!
-//! Text runs are taken as they are: nothing that a sensor is called is markup.
+//! Text runs are not interpreted: no name of a sensor is markup.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -11,9 +12,9 @@ use crate::locale::NotifyWords;
 use crate::notify::notification::Notification;
 use crate::notify::outcome::{DeliveryOutcome, of_http};
 
-/// A message has 28 KB at most; this of them for its lines, whichever way they are counted.
+/// Share of the message's 28 KB for its lines, by either encoding.
 const LONGEST_TEXT: usize = 22_000;
-/// Bytes of a line's block around its text, in two bytes a character.
+/// Bytes around a line's text, at two bytes a character.
 const AROUND: usize = 2 * 80;
 const LONGEST_TITLE: usize = 1_000;
 
@@ -44,14 +45,14 @@ pub(super) fn message(notification: &Notification, words: &NotifyWords) -> Value
     })
 }
 
-/// Bytes in UTF-8 or in UTF-16, whichever are more, with what is around each line.
+/// Bytes in UTF-8 or UTF-16, whichever are more, with the overhead of each line.
 fn size(text: &str) -> usize {
     let escaped = Value::from(text).to_string();
     let around = AROUND * text.matches('\n').count();
     around + (escaped.len() - 2).max(2 * (utf16(&escaped) - 2))
 }
 
-/// A Workflow that is off or gone is none of the message's fault, though it answers 400.
+/// A disabled or deleted Workflow answers 400, which is no fault of the message.
 pub(super) fn outcome(
     answer: ServiceAnswer<'_>,
     json: Option<&Value>,

@@ -1,6 +1,6 @@
 //! Telegram: a bot's `sendMessage`, in plain text. Pure.
 //!
-//! Its status alone does not say what is wrong: 400 is a message that is too long as well as a chat that is gone.
+//! The status alone is ambiguous: 400 is a message that is too long as well as a deleted chat.
 
 use std::time::Duration;
 
@@ -16,12 +16,14 @@ use crate::notify::outcome::{DeliveryOutcome, LONGEST_AFTER, of_http};
 
 const LONGEST_TEXT: usize = 4_096;
 
-/// What it says of a message that it won't take from anybody.
+/// Errors that concern the message.
 const OF_THE_MESSAGE: [&str; 4] =
     ["message is too long", "message text is empty", "text must be", "can't parse"];
 
+/// Address of the method.
+///
 /// # Errors
-/// If the token can't be one; doesn't quote it.
+/// If the token is invalid; doesn't quote it.
 pub(super) fn endpoint(url: &str, token: &str) -> Result<String, String> {
     let is_fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_');
     if !token.contains(':') || !token.chars().all(is_fit) {
@@ -59,7 +61,7 @@ pub(super) fn outcome(
     let ServiceAnswer { status, retry_after, body } = answer;
     let Some(json) = json.filter(|json| json["ok"].is_boolean()) else {
         return match body {
-            // Somebody else answers: a portal where one logs in, say.
+            // Another server answered, such as a captive portal.
             Some(_) if matches!(status, 200..=299) => {
                 let why = "what answers there is not Telegram; check its address".to_owned();
                 DeliveryOutcome::Denied { why, after: None }
