@@ -19,7 +19,7 @@ pub struct Outcome {
     pub rule: Arc<Rule>,
     /// `HIGH_TEMPERATURE`, …
     pub alert_type: Arc<str>,
-    /// Limit that the rule sets, in the unit of [`Kind::threshold`](super::rule::Kind::threshold), converted into that of
+    /// Limit that the rule sets, in the unit of [`Kind::threshold`](crate::alarms::rule::Kind::threshold), converted into that of
     /// the value.
     pub threshold: f64,
     /// Id of the alert, from its raise to its return.
