@@ -1,9 +1,9 @@
-//! Who may log in and who is logged in: the state behind the login, shared by the listener's incarnations and the
+//! Login state: accounts, sessions and failed logins, shared by the listener's incarnations and the
 //! reload.
 //!
-//! Always: one password is hashed at a time, since each takes 19 MiB; few wait for their turn, and not for long;
-//! a failure counts whether or not the client waits for the answer; an unknown name takes as long as a known one.
-//! Never: a session's id kept here (only its SHA-256), a password or hash in a log line.
+//! Always: one password is hashed at a time, since each takes 19 MiB; the queue for it is short,
+//! with a timeout. A failure counts even if the client disconnects. An unknown name takes as long
+//! as a known one. Never: a session's id (only its SHA-256), a password or hash in a log line.
 
 #![expect(clippy::disallowed_methods, reason = "sessions and failed logins count from now")]
 
@@ -24,20 +24,20 @@ use super::throttle::Throttle;
 use crate::config::{Secret, WebConfig, WebUser};
 use crate::logging::LineLimit;
 
-/// Logins that may wait for their turn: some tenths of a second of hashing.
+/// Limit of logins in the queue: some tenths of a second of hashing.
 const MOST_WAITING: usize = 8;
 
-/// Longest wait for a turn.
+/// Timeout in the queue.
 const TURN_AT_MOST: Duration = Duration::from_secs(5);
 
-/// Log lines on logins that are refused without a check of the password, which costs a client nothing: 20 every 10
-/// seconds. Those that were checked are few enough by the time that it takes.
+/// Rate limit of log lines on logins refused without a check of the password, which cost a client
+/// nothing: 20 every 10 seconds. Checked ones are limited by the time that a check takes.
 const ON_UNCHECKED: (u64, Duration) = (20, Duration::from_secs(10));
 
-/// Bytes of a session's id: 256 bits that nobody guesses.
+/// Length of a session's id in bytes: 256 random bits.
 const ID_BYTES: usize = 32;
 
-/// Someone's try to log in.
+/// Login attempt.
 pub(super) struct Attempt {
     /// Address of the client.
     pub address: IpAddr,
@@ -48,20 +48,20 @@ pub(super) struct Attempt {
 /// Why a login is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum LoginError {
-    /// No such user, or another password.
+    /// Unknown user, or wrong password.
     Wrong,
-    /// Too many failures; how long to wait.
+    /// Too many failures; the time to wait.
     TooOften(Duration),
-    /// Too many log in at this moment.
+    /// Too many logins at this moment.
     Busy,
-    /// The system fails.
+    /// System error.
     Failed(String),
 }
 
 /// Accounts, sessions and failed logins.
 #[derive(Debug)]
 pub struct Access {
-    /// Whether everybody may be let in, as long as nobody has to log in: it listens on loopback, without a token.
+    /// Whether access is open while there are no accounts: listening on loopback, without a token.
     may_be_open: bool,
     users: RwLock<Arc<[WebUser]>>,
     sessions: Mutex<Sessions>,
@@ -74,7 +74,7 @@ pub struct Access {
 }
 
 impl Access {
-    /// Access as the configuration has it; nobody is logged in.
+    /// Access as configured, without sessions.
     #[must_use]
     pub fn new(config: &WebConfig) -> Self {
         Self {
@@ -91,8 +91,8 @@ impl Access {
         }
     }
 
-    /// Replaces the accounts; whether they differ. Sessions end whose user is gone, or has another password or
-    /// role.
+    /// Replaces the accounts; returns true if they differ. Ends sessions of users that are removed,
+    /// or have another password or role.
     pub fn reload(&self, config: &WebConfig) -> bool {
         let users: Arc<[WebUser]> = config.users.clone().into();
         let before = {
@@ -109,23 +109,23 @@ impl Access {
         true
     }
 
-    /// Whether nobody has to say who he is.
+    /// Whether access is open: no login is required.
     pub(super) fn is_open(&self) -> bool {
         self.may_be_open && self.users().is_empty()
     }
 
-    /// Whether there is anybody who could log in.
+    /// Whether there are accounts.
     pub(super) fn has_users(&self) -> bool {
         !self.users().is_empty()
     }
 
-    /// Whose session this id is. Counts as a use.
+    /// Identity of a session. Counts as a use.
     pub(super) fn find(&self, key: &SessionKey) -> Option<Identity> {
         self.sessions().find(key, Instant::now())
     }
 
-    /// Whether a visitor who was admitted before still would be: a session that lasts, or a door that is open. For
-    /// what outlives its request; counts as a use.
+    /// Whether an admitted visitor still has access: its session lasts, or access is open. For
+    /// connections that outlive their request; counts as a use.
     pub(super) fn holds(&self, visitor: &Principal) -> bool {
         match (&visitor.session, visitor.is_owner) {
             (Some(key), _) => self.find(key).is_some(),
@@ -134,7 +134,7 @@ impl Access {
         }
     }
 
-    /// Ends a session; whose it was.
+    /// Ends a session; returns its identity.
     pub(super) fn log_out(&self, key: &SessionKey) -> Option<Identity> {
         self.sessions().close(key)
     }
@@ -149,7 +149,8 @@ impl Access {
         }
     }
 
-    /// Whether a refused login is worth a line of the log, and how many were not since the last one.
+    /// Whether a refused login is logged; `Some` with the number of lines suppressed since the last
+    /// one.
     pub(super) fn admit_line(&self, refused: &LoginError) -> Option<u64> {
         match refused {
             LoginError::Wrong | LoginError::Failed(_) => Some(0),
@@ -159,7 +160,7 @@ impl Access {
         }
     }
 
-    /// Checks a password and begins a session; its id.
+    /// Checks a password and opens a session; returns its id.
     pub(super) async fn log_in(self: &Arc<Self>, attempt: Attempt) -> Result<String, LoginError> {
         let done = self.try_log_in(attempt).await;
         let counter = if done.is_ok() { &self.succeeded } else { &self.refused };
@@ -172,10 +173,10 @@ impl Access {
         let Ok(_waiting) = self.waiting.try_acquire() else { return Err(LoginError::Busy) };
         let turn = tokio::time::timeout(TURN_AT_MOST, self.turn.clone().acquire_owned()).await;
         let Ok(Ok(turn)) = turn else { return Err(LoginError::Busy) };
-        // Those before may have failed with the same name.
+        // Earlier attempts in the queue may have failed with the same name.
         self.check_wait(&attempt)?;
         let access = self.clone();
-        // On a thread of its own it goes on when the client leaves, and so the failure counts.
+        // On another thread, so that it completes and counts even if the client disconnects.
         let checked = web::block(move || access.check(&attempt, turn)).await;
         checked.map_err(|error| LoginError::Failed(error.to_string()))?
     }
@@ -189,7 +190,8 @@ impl Access {
         let Attempt { address, name, password } = attempt;
         let users = self.users();
         let user = users.iter().find(|user| *user.name == **name);
-        // For an unknown name another user's hash is computed, so that the time says nothing.
+        // For an unknown name another user's hash is computed, so that the response time reveals
+        // nothing.
         let hashed = user.or(users.first()).ok_or(LoginError::Wrong)?;
         let is_right = is_password(password.reveal(), hashed.password_hash.reveal());
         let Some(user) = user.filter(|_| is_right) else {

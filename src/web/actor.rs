@@ -1,4 +1,4 @@
-//! The actor: opens the sockets, serves, and stops when what is being answered has been.
+//! Actor of the web server: opens the sockets, serves, and stops after pending responses.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -22,18 +22,17 @@ use super::routes::{CONNECTIONS, admit, configure, shared};
 use super::{Settings, socket_path};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop};
 
-/// Threads a socket: answers are short, and what waits for the disk has threads of its own.
+/// Threads per socket: handlers are short, and disk access has threads of its own.
 const WORKERS: usize = 1;
 
-/// Readers of the database at a time, a socket: as many as it has connections for.
+/// Concurrent database reads per socket; equals the pool's connections.
 const BLOCKING: usize = 4;
 
-/// How long a stop waits for what is being answered, and then for the threads; within the supervisor's
-/// 5 s.
+/// Timeout of a stop for pending responses, then for the threads; within the supervisor's 5 s.
 const STOP_AT_MOST_SECONDS: u64 = 3;
 const STOPPED_AT_MOST: Duration = Duration::from_secs(4);
 
-/// How often rates are measured.
+/// Interval of rate samples.
 const SAMPLED_EACH: Duration = Duration::from_secs(1);
 
 enum Listener {
@@ -41,12 +40,12 @@ enum Listener {
     Unix(UnixListener),
 }
 
-/// Serves the API.
+/// Web server of the API and the dashboard.
 pub struct Web {
     env: ChildEnv,
     settings: Settings,
     listeners: Vec<(Listener, Door)>,
-    /// The Unix socket.
+    /// Path of the Unix socket.
     path: PathBuf,
     servers: Vec<ServerHandle>,
     hub: Arc<Hub>,
@@ -54,10 +53,10 @@ pub struct Web {
 }
 
 impl Web {
-    /// Makes each incarnation. The TCP socket is opened by the first and kept for the next.
+    /// Factory of incarnations. The TCP socket is opened by the first and reused by the others.
     ///
-    /// The factory fails with [`Failure::Unavailable`] when a socket can't be opened or the token can't
-    /// be read.
+    /// The factory fails with [`Failure::Unavailable`] when a socket can't be opened or the token
+    /// can't be read.
     pub fn factory(
         settings: Settings,
     ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + Sync {
@@ -105,7 +104,7 @@ impl Web {
             let api = shared(&self.settings, door, self.hub.clone());
             let server = server(listener, &self.settings, api)?;
             self.servers.push(server.handle());
-            // Outlives this incarnation, so that it can still be told to stop.
+            // Outlives this incarnation, so that it can still be stopped.
             let end = actix_rt::spawn(server);
             ctx.spawn(end.into_actor(self).map(|_, web, ctx| {
                 if !web.is_stopping {
@@ -123,8 +122,7 @@ impl Web {
     }
 }
 
-/// Left by a killed daemon, it is taken away first. A living one would hold the database's folder for
-/// itself.
+/// Removes the socket of a killed daemon first. A running one would hold the lock of the database.
 fn open_unix(path: &PathBuf) -> io::Result<UnixListener> {
     let _ = std::fs::remove_file(path);
     let listener = UnixListener::bind(path)?;
@@ -148,8 +146,8 @@ fn server(listener: Listener, settings: &Settings, api: web::Data<Api>) -> io::R
     .worker_max_blocking_threads(BLOCKING)
     .max_connections(CONNECTIONS)
     .client_request_timeout(REQUEST_PATIENCE)
-    // The server has no patience but with a connection's first request: one that sends half of a second
-    // would hold its place for ever.
+    // The server has a timeout only for a connection's first request: half a second one would block
+    // its slot for ever.
     .keep_alive(KeepAlive::Disabled)
     .shutdown_timeout(STOP_AT_MOST_SECONDS)
     .disable_signals();
@@ -183,7 +181,7 @@ impl Handler<GracefulStop> for Web {
 
     fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
         self.is_stopping = true;
-        // A feed has no end of its own that a server could wait for.
+        // The server would wait for live feeds, which have no end.
         self.hub.stop();
         let stopped = join_all(self.servers.drain(..).map(|server| server.stop(true)));
         let stopped = tokio::time::timeout(STOPPED_AT_MOST, stopped);
@@ -195,7 +193,7 @@ impl Drop for Web {
     fn drop(&mut self) {
         self.hub.stop();
         for server in self.servers.drain(..) {
-            // Sent when it is made; nobody waits for the end.
+            // Takes effect at once; the returned future is only for waiting.
             drop(server.stop(false));
         }
     }

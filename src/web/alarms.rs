@@ -1,7 +1,7 @@
-//! Alarms and their history, and what operators do with them.
+//! Alarms, their history, and operators' actions.
 //!
-//! Always: an action is answered when it is committed, under the name of who asked. Never: an action without a JSON
-//! body.
+//! Always: an action is answered once it is committed, and recorded under the requester's name.
+//! Never: an action without a JSON body.
 
 #![expect(clippy::disallowed_methods, reason = "an action happens when it is asked for")]
 
@@ -20,11 +20,11 @@ use crate::domain::{AlarmName, AlarmView, Refused, SensorId, Via};
 use crate::messages::Operate;
 use crate::wire::AlarmJson;
 
-/// Written as it stands: a page of it as a tree of values would take ten times the room.
+/// Serialized directly: a page as a tree of values would take ten times the memory.
 #[derive(Serialize)]
 struct AlarmsPage<'a> {
     alarms: Vec<AlarmJson<'a>>,
-    /// The last of the page, if there may be more.
+    /// Last alarm of the page, if more may follow.
     next: Option<String>,
 }
 
@@ -155,7 +155,7 @@ async fn act(
     }
 }
 
-/// What comes by TCP is not believed to be our own command.
+/// Requests by TCP don't count as the CLI's, whatever they claim.
 fn via(request: &HttpRequest, door: &Door) -> Via {
     let agent = request.headers().get(header::USER_AGENT);
     let is_ours = agent.is_some_and(|agent| agent.as_bytes() == CLI_AGENT.as_bytes());

@@ -1,7 +1,6 @@
-//! What is answered when a request can't be: problem details (RFC 9457), and the waits that lead to them.
+//! Error responses as problem details (RFC 9457), and the timeouts that cause them.
 //!
-//! Always: an error is a problem document with the cause in `detail`, for a person to read. Never: a wait without an
-//! end.
+//! Always: the cause is in `detail`, for people. Never: a wait without a timeout.
 
 use std::time::Duration;
 
@@ -13,10 +12,10 @@ use serde::Serialize;
 
 use super::guard::Denial;
 
-/// How long a client may take to send its request's head, and then its body.
+/// Timeout of a client for its request's head, and then for its body.
 pub(super) const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The media type of a problem document.
+/// Media type of a problem document.
 const PROBLEM: &str = "application/problem+json";
 
 /// A problem document.
@@ -28,7 +27,7 @@ struct Problem<'a> {
     detail: &'a str,
 }
 
-/// An answer that says what failed and why.
+/// Response with what failed and why.
 pub(super) fn error(status: StatusCode, detail: impl AsRef<str>) -> HttpResponse {
     let problem = Problem {
         r#type: "about:blank",
@@ -45,14 +44,14 @@ pub(super) fn refusal(denied: Denial) -> HttpResponse {
     let status = StatusCode::from_u16(denied.status()).unwrap_or(StatusCode::FORBIDDEN);
     let mut refused = error(status, denied.to_string());
     if status == StatusCode::UNAUTHORIZED {
-        // Not `Basic`, for which a browser would ask by itself.
+        // `Basic` would make browsers ask for a password themselves.
         let scheme = HeaderValue::from_static("Bearer realm=\"vigie\"");
         refused.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
     }
     refused
 }
 
-/// Reads the database on a thread that may wait.
+/// Reads the database on a thread that may block.
 pub(super) async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, HttpResponse> {
@@ -60,7 +59,7 @@ pub(super) async fn blocking<T: Send + 'static>(
     read.and_then(|found| found).map_err(|why| error(StatusCode::SERVICE_UNAVAILABLE, why))
 }
 
-/// The body, of a client that sends it in time.
+/// Body of a request, within the timeout.
 pub(super) async fn whole_body(
     request: &HttpRequest,
     payload: web::Payload,

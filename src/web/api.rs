@@ -10,21 +10,21 @@ use super::Settings;
 use super::guard::{Door, Principal};
 use super::live::hub::Hub;
 
-/// How long its answer may take: its turn, and a commit on a busy disk.
+/// Timeout of an operator's action: its queue, and a commit on a busy disk.
 pub(super) const ANSWER_PATIENCE: Duration = Duration::from_secs(35);
 
-/// How long a reload may take: a hundred thousand sensors start in some seconds.
+/// Timeout of a reload: a hundred thousand sensors start in some seconds.
 pub(super) const RELOAD_AT_MOST: Duration = Duration::from_secs(120);
 
 pub(super) const OPENAPI: &str = include_str!("openapi.json");
 
-/// What every handler needs.
+/// State of all handlers.
 pub(super) struct Api {
     pub settings: Settings,
     pub door: Door,
     pub slots: Semaphore,
     pub hub: Arc<Hub>,
-    /// One trial of a rule, or report on the alarms, at a time.
+    /// Limits trials of rules and alarm reports to one at a time.
     pub turns: Arc<Semaphore>,
 }
 

@@ -1,14 +1,14 @@
-//! The dashboard's files, from the binary. The build embeds them, each as it is and in gzip.
+//! The dashboard's files, embedded by the build, each plain and gzipped.
 //!
-//! Always: everything but the page itself lies below a hash of all contents, and may be cached for ever; the page
-//! is asked for anew each time, and names the hash. Every answer carries the content security policy. In a debug build
-//! `VIGIE_WEB_DIR` names a folder that is served in place of what is embedded, so that an edit is seen at a reload.
-//! Never: a file outside of the table, or outside of that folder; a secret.
+//! Always: all files but the page are below a hash of all contents, and cacheable for ever; the
+//! page itself is revalidated each time, and contains the hash. Every response has the content
+//! security policy. In a debug build, files are served from the folder `VIGIE_WEB_DIR` instead, so
+//! that edits need no build. Never: a file outside the table, or outside that folder; a secret.
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
-/// What the page may do: load what this server has, and nothing of elsewhere.
+/// Content security policy: the page loads only what this server has.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
@@ -19,7 +19,7 @@ const ASK_ANEW: &str = "no-cache";
 /// One file.
 #[derive(Debug)]
 struct Asset {
-    /// Below the hash.
+    /// Path below the hash.
     path: &'static str,
     /// Media type.
     mime: &'static str,
@@ -29,7 +29,7 @@ struct Asset {
 
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
-/// Names the files of this build: a page of another build reloads itself.
+/// Hash of this build's files: a page of another build reloads itself.
 pub(super) const fn build() -> &'static str {
     HASH
 }
@@ -39,7 +39,7 @@ pub(super) fn page(request: &HttpRequest) -> HttpResponse {
     answer(request, PAGE, ASK_ANEW).unwrap_or_else(|| HttpResponse::NotFound().finish())
 }
 
-/// A file of a build, by its path below the hash; `None` for another build's, or none of ours.
+/// File of a build, by its path below the hash; `None` for another build's, or an unknown one.
 pub(super) fn file(request: &HttpRequest, hash: &str, path: &str) -> Option<HttpResponse> {
     if hash != HASH {
         return None;
@@ -67,7 +67,7 @@ fn answer(request: &HttpRequest, path: &str, caching: &'static str) -> Option<Ht
     Some(response.body(asset.plain))
 }
 
-/// The headers that every answer for a browser carries.
+/// Headers of every response to a browser.
 fn with_policy(response: &mut HttpResponseBuilder) {
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),
@@ -80,7 +80,7 @@ fn with_policy(response: &mut HttpResponseBuilder) {
     }
 }
 
-/// Whether a client takes gzip: it is named, or everything is, and not with a weight of 0 (RFC 9110, 12.5.3).
+/// Whether a client accepts gzip: by name or `*`, with a weight other than 0 (RFC 9110, 12.5.3).
 fn accepts_gzip<'a>(accepted: impl Iterator<Item = &'a str>) -> bool {
     let mut of_all = false;
     for coding in accepted.flat_map(|value| value.split(',')) {
@@ -97,12 +97,12 @@ fn accepts_gzip<'a>(accepted: impl Iterator<Item = &'a str>) -> bool {
     of_all
 }
 
-/// Files from the folder that one works in.
+/// Files from the developer's folder.
 #[cfg(debug_assertions)]
 mod edited {
     use std::path::{Component, Path};
 
-    /// Media type and contents of a file as it is now. `None` where no folder is set, or it has no such file.
+    /// Media type and content of a file. `None` if no folder is set, or the file is missing.
     pub fn read(path: &str) -> Option<(&'static str, Vec<u8>)> {
         let folder = std::env::var_os("VIGIE_WEB_DIR")?;
         read_in(Path::new(&folder), path)
@@ -113,7 +113,7 @@ mod edited {
         if !path.components().all(|part| matches!(part, Component::Normal(_))) {
             return None;
         }
-        // A media type that nothing embedded has needs a build first.
+        // A media type that no embedded file has needs a build first.
         let is_like = |asset: &&super::Asset| Path::new(asset.path).extension() == path.extension();
         let mime = super::FILES.iter().find(is_like)?.mime;
         let bytes = std::fs::read(folder.join(path)).ok()?;

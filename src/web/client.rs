@@ -1,4 +1,4 @@
-//! How a command asks the running daemon: one request over the Unix socket, HTTP/1.1 as far as that goes.
+//! Client of the CLI commands: one HTTP/1.1 request over the daemon's Unix socket.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -12,17 +12,17 @@ use super::report::StatusReport;
 use super::{CLI_AGENT, socket_path};
 use crate::ingest::inventory::DevicesReport;
 
-/// How long the daemon may take to say how it is: it waits for nothing.
+/// Timeout of requests that the daemon answers at once.
 const STATUS_PATIENCE: Duration = Duration::from_secs(5);
 
-/// For what it waits for itself, a little longer than it does.
+/// Timeout of requests that wait in the daemon: slightly longer than there.
 const OPERATE_PATIENCE: Duration = Duration::from_secs(40);
 const RELOAD_PATIENCE: Duration = Duration::from_secs(130);
 
-/// The longest answer taken: every mistake in the file of a large fleet.
+/// Limit of an answer, in bytes: all mistakes in the configuration of a large fleet.
 const LONGEST_ANSWER: u64 = 16 * 1024 * 1024;
 
-/// Why there is no good answer.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
     /// Nothing answers at the socket.
@@ -33,7 +33,7 @@ pub enum AskError {
         /// Error of the connection.
         error: io::Error,
     },
-    /// The daemon's own words.
+    /// Error of the daemon.
     #[error("{why}")]
     Refused {
         /// HTTP status.
@@ -46,10 +46,10 @@ pub enum AskError {
     Strange(String),
 }
 
-/// How the daemon that owns `database` is.
+/// State of the daemon that owns `database`.
 ///
 /// # Errors
-/// If none answers, or one of another version whose answer has another shape.
+/// If no daemon answers, or one of another version with another response format.
 pub fn status(database: &Path) -> Result<(StatusReport, Value), AskError> {
     let answer = ask(database, "GET /api/v1/status", "", STATUS_PATIENCE)?;
     let report = StatusReport::deserialize(&answer)
@@ -57,10 +57,10 @@ pub fn status(database: &Path) -> Result<(StatusReport, Value), AskError> {
     Ok((report, answer))
 }
 
-/// What the daemon that owns `database` has heard.
+/// Devices known to the daemon that owns `database`.
 ///
 /// # Errors
-/// If none answers, or one of another version whose answer has another shape.
+/// If no daemon answers, or one of another version with another response format.
 pub fn devices(database: &Path) -> Result<(DevicesReport, Value), AskError> {
     let answer = ask(database, "GET /api/v1/devices", "", STATUS_PATIENCE)?;
     let report = DevicesReport::deserialize(&answer)
@@ -68,18 +68,18 @@ pub fn devices(database: &Path) -> Result<(DevicesReport, Value), AskError> {
     Ok((report, answer))
 }
 
-/// Has it read its configuration again: `{"changes":…}`.
+/// Reloads the daemon's configuration; returns `{"changes":…}`.
 ///
 /// # Errors
-/// If none answers, or it refuses.
+/// If no daemon answers, or it refuses.
 pub fn reload(database: &Path) -> Result<Value, AskError> {
     ask(database, "POST /api/v1/reload", "", RELOAD_PATIENCE)
 }
 
-/// Posts an operator's word to a path.
+/// Posts an operator's action.
 ///
 /// # Errors
-/// If none answers, or it refuses.
+/// If no daemon answers, or it refuses.
 pub fn operate(database: &Path, path: &str, body: &Value) -> Result<Value, AskError> {
     ask(database, &format!("POST {path}"), &body.to_string(), OPERATE_PATIENCE)
 }
@@ -111,7 +111,7 @@ fn exchange(socket: &Path, what: &str, body: &str, patience: Duration) -> io::Re
     Ok(answer)
 }
 
-/// The status and body of an answer that is sent in one piece.
+/// Status and body of a response with a single body.
 fn understood(answer: &str) -> Result<(u16, Value), String> {
     let (head, body) = answer.split_once("\r\n\r\n").ok_or("it ends in its head")?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());

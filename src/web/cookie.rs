@@ -1,6 +1,6 @@
-//! The session's cookie, and what reverse proxies say of a request. Pure.
+//! Session cookie, and forwarding headers of reverse proxies. Pure.
 //!
-//! Always: what a proxy says counts only where the configuration names its address.
+//! Always: forwarding headers count only from proxies that the configuration names.
 
 use std::net::IpAddr;
 
@@ -23,7 +23,7 @@ pub(super) struct Hop<'a> {
 }
 
 impl Hop<'_> {
-    /// Address of the client: the connection's, or the last one before the declared proxies.
+    /// Address of the client: the connection's, or the last one before the configured proxies.
     pub fn client(&self, proxies: &[IpAddr]) -> IpAddr {
         let is_proxy = |address: &IpAddr| proxies.contains(address);
         let peer = self.peer.to_canonical();
@@ -33,7 +33,7 @@ impl Hop<'_> {
         let hops = self.forwarded_for.iter().flat_map(|header| header.split(','));
         let mut client = peer;
         for hop in hops.rev() {
-            // What stands before something that can't be read can be anybody's word.
+            // Anyone can forge what precedes an unreadable entry.
             let Some(address) = address(hop.trim()) else { break };
             client = address;
             if !is_proxy(&address) {
@@ -43,7 +43,7 @@ impl Hop<'_> {
         client
     }
 
-    /// Whether the browser speaks TLS, to this daemon or to a declared proxy.
+    /// Whether the browser uses TLS, to this daemon or to a configured proxy.
     pub fn is_secure(&self, proxies: &[IpAddr]) -> bool {
         let says_so =
             || self.forwarded_proto.is_some_and(|it| it.trim().eq_ignore_ascii_case("https"));
@@ -59,7 +59,7 @@ fn address(text: &str) -> Option<IpAddr> {
     plain.or_else(with_port).or_else(in_brackets).map(|address: IpAddr| address.to_canonical())
 }
 
-/// Id of the session in a `Cookie` header.
+/// Session id in a `Cookie` header.
 pub(super) fn session_id(header: &str) -> Option<&str> {
     let mut pairs = header.split(';').filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == NAME).map(|(_, id)| id)

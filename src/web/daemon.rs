@@ -1,4 +1,4 @@
-//! How the daemon is, its reload, and the description of this API.
+//! State of the daemon, its reload, and the OpenAPI document.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
@@ -33,7 +33,7 @@ pub(super) async fn devices(api: Shared) -> HttpResponse {
     HttpResponse::Ok().json((api.settings.devices)())
 }
 
-/// One that is asked for while the daemon starts waits for its turn.
+/// A request during the start waits in the queue.
 pub(super) async fn reload(request: HttpRequest, api: Shared) -> HttpResponse {
     if let Err(denied) = guard::admit_owner(api::visitor(&request).as_ref()) {
         return refusal(denied);

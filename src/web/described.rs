@@ -1,4 +1,4 @@
-//! What the API's description says, for tests that hold answers to it.
+//! Schemas of the OpenAPI document, for tests that compare answers with it.
 
 use serde_json::Value;
 

@@ -1,6 +1,8 @@
-//! What the pages show of the daemon and of its broker, beside what `report` has for the command line.
+//! State of the daemon and its broker, as the dashboard shows it: what `report` has for the command
+//! line, and more.
 //!
-//! Always: each field has one meaning and one name, here. Never: how a figure is found (`app/figures.rs`).
+//! Always: each field has one meaning and one name, here. Never: how a figure is collected
+//! (`app/figures.rs`).
 
 use std::path::PathBuf;
 
@@ -9,10 +11,10 @@ use serde::{Serialize, Serializer};
 
 use super::report::{StatusReport, optional_time, time};
 
-/// The state of a daemon at one moment, for its pages.
+/// State of a daemon at one moment, for the dashboard.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SystemReport {
-    /// The state as the command line has it.
+    /// State as the command line has it.
     #[serde(flatten)]
     pub status: StatusReport,
     /// Time of the daemon's start.
@@ -21,7 +23,7 @@ pub struct SystemReport {
     /// Readings evaluated a second, over the last seconds.
     #[serde(serialize_with = "rate")]
     pub readings_per_s: f64,
-    /// The database; `None` while nobody measures it.
+    /// Database; `None` before its first measurement.
     pub database: Option<DatabaseReport>,
 }
 
@@ -30,26 +32,26 @@ pub struct SystemReport {
 pub struct DatabaseReport {
     /// Path of the file.
     pub path: PathBuf,
-    /// Size of the file and of what belongs to it.
+    /// Size of the file with its write-ahead log.
     pub bytes: u64,
-    /// Growth a day; `None` while it is unknown.
+    /// Growth per day; `None` while unknown.
     pub grows_bytes_a_day: Option<i64>,
     /// Free space of the disk.
     pub disk_free_bytes: u64,
-    /// Days until the disk is full at this growth; `None` while it does not grow.
+    /// Days until the disk is full at this growth; `None` without growth.
     pub days_left: Option<f64>,
 }
 
-/// The broker at one moment, as far as the daemon sees it.
+/// State of the broker at one moment, as far as the daemon knows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BrokerReport {
     /// Name of the broker, as the log calls it.
     pub name: String,
-    /// Whether it is the one in this process.
+    /// Whether it is the embedded one.
     pub embedded: bool,
-    /// Whether the connection stands.
+    /// Whether the connection is open.
     pub connected: bool,
-    /// Time since which it stands, or does not.
+    /// Time since which the connection is open, or closed.
     #[serde(serialize_with = "optional_time")]
     pub since: Option<DateTime<Utc>>,
     /// What the broker can't do, or refuses, in the daemon's language.
@@ -62,9 +64,9 @@ pub struct BrokerReport {
     pub out_per_s: f64,
     /// The busiest topics, by rate.
     pub topics: Vec<TopicReport>,
-    /// Sessions of the embedded broker, some of them where there are many; `None` of another one.
+    /// Sessions of the embedded broker, a limited number; `None` for an external one.
     pub sessions: Option<Vec<SessionReport>>,
-    /// What the broker says of itself; `None` where nothing is asked for.
+    /// `$SYS` figures of the broker; `None` if they are not subscribed to.
     pub sys: Option<serde_json::Value>,
 }
 
@@ -94,18 +96,18 @@ pub struct SessionReport {
     pub client_id: String,
     /// Where it connected from; `None` for a client that is away.
     pub address: Option<String>,
-    /// Time since which it is connected, or away.
+    /// Time since which it is connected, or disconnected.
     #[serde(serialize_with = "optional_time")]
     pub since: Option<DateTime<Utc>>,
     /// Whether it is connected.
     pub connected: bool,
-    /// Messages that wait for it.
+    /// Messages queued for it.
     pub queued: usize,
-    /// Its subscriptions.
+    /// Number of subscriptions.
     pub subscriptions: usize,
 }
 
-/// To a hundredth.
+/// Rounds to hundredths.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over like this")]
 fn rate<S: Serializer>(rate: &f64, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_f64((rate * 100.0).round() / 100.0)

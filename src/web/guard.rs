@@ -1,9 +1,9 @@
-//! Who asks, and what he may: whether a request may be answered. Pure.
+//! Admission of requests: who sends one, and with which rights. Pure.
 //!
-//! A browser can be made to send requests to this machine by any page it shows. Such a request can't carry our
-//! token, and its browser leaves our cookie out. Where nobody has to log in, a page of elsewhere is known by the
-//! name it calls us by (it may have made its own name resolve to 127.0.0.1), and can't change anything, since it
-//! can't send JSON without being asked back first.
+//! Any web page can make a browser send requests to this machine. Such a request lacks our token,
+//! and browsers leave our cookie out. Where no login is required, a foreign page is recognised by
+//! its `Host` (its own name may resolve to 127.0.0.1), and can't change anything, since JSON needs
+//! a preflight.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use super::password::is_same_secret;
 use super::session::{Identity, SessionKey};
 use crate::config::{Role, Secret};
 
-/// By which door a request comes.
+/// Listener of a request.
 #[derive(Debug, Clone)]
 pub(super) enum Door {
-    /// The Unix socket: who can open it may do all.
+    /// Unix socket: whoever can open it has all rights.
     Local,
     /// TCP.
     Tcp {
-        /// Bearer token with full rights, if there is one.
+        /// Bearer token with full rights, if configured.
         token: Option<Secret>,
     },
 }
@@ -35,11 +35,11 @@ pub(super) enum RequiredRights {
     Act,
 }
 
-/// Paths that change nothing although they are posted to.
+/// Paths that change nothing although their method is POST.
 const READ_BY_POST: [&str; 1] = ["/api/v1/rules/try"];
 
 impl RequiredRights {
-    /// Rights that a request needs, by its path and whether its method is a safe one.
+    /// Rights for a path, by whether its method is a safe one.
     pub fn of(path: &str, is_safe: bool) -> Self {
         match path {
             "/" | "/api/v1/session" | "/-/healthy" => Self::Nothing,
@@ -50,48 +50,48 @@ impl RequiredRights {
     }
 }
 
-/// What counts of a request.
+/// Attributes of a request that decide its admission.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestFacts<'a> {
     pub need: RequiredRights,
     /// Its `Host` headers.
     pub hosts: &'a [&'a str],
     pub authorization: Option<&'a str>,
-    /// Whose session its cookie names.
+    /// Session of its cookie.
     pub session: Option<&'a (SessionKey, Identity)>,
     pub origin: Option<&'a str>,
     /// The header `Sec-Fetch-Site`.
     pub fetch_site: Option<&'a str>,
-    /// Whether its method is one that changes something.
+    /// Whether its method changes something.
     pub is_change: bool,
-    /// Whether it is a `POST`, which a page of elsewhere can send without being asked back.
+    /// Whether it is a `POST`, which a foreign page can send without a preflight.
     pub is_post: bool,
     pub content_type: Option<&'a str>,
-    /// Whether it asks for another protocol: a browser lets every page open a WebSocket to everywhere.
+    /// Whether it asks for another protocol: browsers let every page open a WebSocket anywhere.
     pub is_upgrade: bool,
 }
 
-/// Who sent an admitted request.
+/// Sender of an admitted request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Principal {
-    /// Name of the logged-in user; `None` for who needed no login.
+    /// Name of the logged-in user; `None` without a login.
     pub user: Option<Arc<str>>,
     pub role: Role,
-    /// Whether the door asks nobody who he is.
+    /// Whether access is open.
     pub is_open: bool,
-    /// Whether what concerns the daemon itself is for him.
+    /// Whether it may manage the daemon itself.
     pub is_owner: bool,
     /// Session of the logged-in user.
     pub session: Option<SessionKey>,
 }
 
 impl Principal {
-    /// Whoever has what stands for the daemon's own user: its socket, or the token.
+    /// Sender with the daemon's own rights: by its socket, or the token.
     const fn owner(is_open: bool) -> Self {
         Self { user: None, role: Role::Operator, is_open, is_owner: true, session: None }
     }
 
-    /// Anybody on this machine, where nobody has to log in.
+    /// Anonymous sender on this machine, while access is open.
     fn anybody() -> Self {
         Self { is_owner: false, ..Self::owner(true) }
     }
@@ -107,7 +107,7 @@ impl Principal {
     }
 }
 
-/// Why a request is not answered.
+/// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Denial {
     #[error(
@@ -140,7 +140,8 @@ impl Denial {
     }
 }
 
-/// The one place that decides who is answered; who it is, unless it is a stranger. `is_open`: nobody has to log in.
+/// Decides on the admission of a request; `None` for an anonymous sender. `is_open`: no login is
+/// required.
 pub(super) fn admit(
     door: &Door,
     is_open: bool,
@@ -188,8 +189,7 @@ fn visitor(
     Ok(asking.session.map(Principal::user))
 }
 
-/// A browser says by itself where the page is from that makes it ask; what is no browser says nothing, and has no
-/// cookie that is not its own.
+/// Browsers name the origin of a request; other clients don't, and have no cookie but their own.
 fn is_own_page(asking: RequestFacts<'_>) -> bool {
     match (asking.fetch_site, asking.origin) {
         (Some(site), _) => site == "same-origin",
@@ -198,7 +198,7 @@ fn is_own_page(asking: RequestFacts<'_>) -> bool {
     }
 }
 
-/// What concerns the daemon itself is not for everybody who can log in on this machine.
+/// Managing the daemon needs more than a login.
 pub(super) fn admit_owner(visitor: Option<&Principal>) -> Result<(), Denial> {
     match visitor {
         Some(visitor) if visitor.is_owner => Ok(()),
@@ -207,7 +207,7 @@ pub(super) fn admit_owner(visitor: Option<&Principal>) -> Result<(), Denial> {
     }
 }
 
-/// The name of a scheme is of either case (RFC 9110, 11.1).
+/// Scheme names are case-insensitive (RFC 9110, 11.1).
 fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -228,7 +228,7 @@ fn is_loopback(host: &str) -> bool {
     is_local && is_port(rest)
 }
 
-/// Whether an `Origin`, of whichever scheme, is of the host that is asked.
+/// Whether an `Origin`, of any scheme, has the requested host.
 fn is_same_host(origin: &str, hosts: &[&str]) -> bool {
     let [host] = hosts else { return false };
     origin.split_once("://").is_some_and(|(_, of)| of.eq_ignore_ascii_case(host))

@@ -1,8 +1,8 @@
-//! `GET /api/v1/readings`, `GET /api/v1/sparklines` and `GET /api/v1/rejected`: the history of a series for a chart, the
-//! last hour of many, and the messages that could not be used.
+//! `GET /api/v1/readings`, `GET /api/v1/sparklines` and `GET /api/v1/rejected`: history of a series
+//! for a chart, the last hour of many, and rejected messages.
 //!
-//! Always: as many buckets as were asked for at most, whatever the span. Never: a database read on the worker's
-//! thread.
+//! Always: at most the requested number of buckets, whatever the span. Never: a database read on
+//! the worker's thread.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -13,27 +13,27 @@ use super::answers::{blocking, error};
 use super::api::Shared;
 use crate::domain::{Quantity, SensorId, time};
 
-/// Columns that a chart may have.
+/// Range of a chart's columns.
 const PX: std::ops::RangeInclusive<u16> = 2..=2000;
 
-/// Columns, unless the request has `px`.
+/// Columns by default.
 const PX_DEFAULT: u16 = 1000;
 
-/// Sparklines of one request: the rows of a page, with room.
+/// Limit of sparklines per request: the rows of a page, and some more.
 const MOST_SPARKLINES: usize = 200;
 
-/// Rejected messages in one answer, unless the request has `limit`, and its bound: of some 4 KiB each.
+/// Rejected messages per answer, by default and at most; some 4 KiB each.
 const REJECTED: u64 = 20;
 const MOST_REJECTED: u64 = 1000;
 
-/// Which history is asked for.
+/// Query for the history of a series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadingsRequest {
     /// Sensor.
     pub sensor_id: SensorId,
     /// Quantity.
     pub quantity: Quantity,
-    /// Beginning of the span.
+    /// Start of the span.
     pub from: DateTime<Utc>,
     /// End of the span, excluded; after `from`.
     pub until: DateTime<Utc>,
@@ -41,7 +41,7 @@ pub struct ReadingsRequest {
     pub px: u16,
 }
 
-/// The query of `GET /api/v1/readings`, before it is understood.
+/// Query string of `GET /api/v1/readings`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ReadingsQuery {
@@ -77,7 +77,7 @@ pub(super) fn moment(name: &str, text: &str) -> Result<DateTime<Utc>, String> {
     time::parse(text, chrono_tz::Tz::UTC).map_err(|error| format!("`{name}`: {error}"))
 }
 
-/// The query of `GET /api/v1/sparklines`.
+/// Query string of `GET /api/v1/sparklines`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SparklinesQuery {
@@ -132,7 +132,7 @@ pub(super) async fn sparklines(request: HttpRequest, api: Shared) -> HttpRespons
     }
 }
 
-/// The query of `GET /api/v1/rejected`.
+/// Query string of `GET /api/v1/rejected`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RejectedQuery {

@@ -1,4 +1,4 @@
-//! From what a request says to what it asks for. Pure.
+//! Parses requests. Pure.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use crate::domain::{
     time,
 };
 
-/// How many alert events are told unless it is asked for more, and at the most: a page.
+/// Alert events per answer, by default and at most.
 const ALERTS_TOLD: u64 = 1000;
 const MOST_ALERTS: u64 = 10_000;
 
-/// Alarms in a page, unless it is asked for more, and at the most: 4 MB.
+/// Alarms per page, by default and at most: 4 MB.
 const ALARMS_TOLD: usize = 1000;
 const MOST_ALARMS: usize = 10_000;
 
-/// What the last level of a change's path asks for.
+/// Kind of a change, by the last level of its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ChangeKind {
     Ack,
@@ -31,7 +31,7 @@ pub(super) enum ChangeKind {
     Forget,
 }
 
-/// A change's body: `{"by":…,"why":…,"for":"2h","one_shot":false}`.
+/// Body of a change: `{"by":…,"why":…,"for":"2h","one_shot":false}`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Body {
@@ -42,7 +42,7 @@ struct Body {
 }
 
 /// # Errors
-/// Says what is wrong with the body, or with what it asks for.
+/// If the body is invalid, or the action is.
 pub(super) fn action(
     verb: ChangeKind,
     alarm: AlarmName,
@@ -53,7 +53,7 @@ pub(super) fn action(
 ) -> Result<OperatorAction, String> {
     let body: Body = serde_json::from_slice(body)
         .map_err(|error| format!("the body is not what is asked for: {error}"))?;
-    // Nobody who is logged in acts in another's name.
+    // A logged-in user can't act under another name.
     let by = user.or(body.by.as_deref()).ok_or("`by` is missing: say who you are")?;
     let operator = Operator::new(by, body.why.as_deref()).map_err(|error| error.to_string())?;
     if verb != ChangeKind::Shelve && (body.r#for.is_some() || body.one_shot.is_some()) {
@@ -80,19 +80,19 @@ fn lasting(text: Option<&str>) -> Result<Duration, String> {
     duration::parse(text).map_err(|mistake| format!("`for`: {mistake}"))
 }
 
-/// Which alarms are asked for, of those that are not at rest, by sensor and rule.
+/// Query for alarms that are not normal, ordered by sensor and rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlarmsRequest {
-    /// Those after this one; `None` for all.
+    /// Only alarms after this one; `None` for all.
     pub after: Option<AlarmKey>,
-    /// The one of this name; `None` for all.
+    /// Only the alarm of this name; `None` for all.
     pub named: Option<AlarmName>,
-    /// At most so many, the first of them.
+    /// Row limit; keeps the first.
     pub at_most: usize,
 }
 
 impl AlarmsRequest {
-    /// Whether an alarm is among them, as far as its name goes.
+    /// Whether the query selects an alarm, by its name.
     #[must_use]
     pub fn includes(&self, alarm: &AlarmView) -> bool {
         match &self.named {
@@ -106,7 +106,7 @@ impl AlarmsRequest {
     }
 }
 
-/// The query of `GET /api/v1/alarms`, before it is understood.
+/// Query string of `GET /api/v1/alarms`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AlarmsQuery {
@@ -116,7 +116,7 @@ pub(super) struct AlarmsQuery {
 
 impl AlarmsQuery {
     /// # Errors
-    /// Says what is wrong with it.
+    /// If a parameter is invalid.
     pub fn understood(self) -> Result<AlarmsRequest, String> {
         let at_most = self.limit.unwrap_or(ALARMS_TOLD);
         if !(1..=MOST_ALARMS).contains(&at_most) {
@@ -133,24 +133,24 @@ impl AlarmsQuery {
     }
 }
 
-/// Which alert events are asked for.
+/// Query for alert events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertsRequest {
     /// Earliest time; `None` for all.
     pub since: Option<DateTime<Utc>>,
     /// Latest time, excluded; `None` for all.
     pub until: Option<DateTime<Utc>>,
-    /// Number of the event that follows on the last; `None` for all.
+    /// Only events before this number; `None` for all.
     pub before: Option<u64>,
     /// Id of the sensor; `None` for all.
     pub sensor: Option<String>,
-    /// Active: the alerts that stand.
+    /// Active: alerts that are active now.
     pub state: Option<AlertState>,
-    /// At most so many, the newest of them.
+    /// Row limit; keeps the newest.
     pub newest: u64,
 }
 
-/// The query of `GET /api/v1/alerts`, before it is understood.
+/// Query string of `GET /api/v1/alerts`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AlertsQuery {
@@ -164,7 +164,7 @@ pub(super) struct AlertsQuery {
 
 impl AlertsQuery {
     /// # Errors
-    /// Says what is wrong with it.
+    /// If a parameter is invalid.
     pub fn understood(self, now: DateTime<Utc>) -> Result<AlertsRequest, String> {
         let newest = self.limit.unwrap_or(ALERTS_TOLD);
         if newest > MOST_ALERTS {

@@ -1,8 +1,8 @@
-//! `/api/v1/session`: who am I, login, logout.
+//! `/api/v1/session`: identity, login, logout.
 //!
-//! Always: a login that fails is one line of the log with the client's address, for whoever blocks addresses by
-//! it; a refusal says the same for an unknown name and a wrong password.
-//! Never: a password in a line, an answer or an error.
+//! Always: a failed login is one log line with the client's address, for tools that block
+//! addresses; the refusal is the same for an unknown name and a wrong password. Never: a password
+//! in a log line, an answer or an error.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ use super::cookie::{self, Hop};
 use super::session::{Identity, SessionKey};
 use crate::config::Secret;
 
-/// Name in a log line: longer ones are cut.
+/// Limit of a name in a log line, in characters.
 const SHOWN_CHARS: usize = 64;
 
-/// How soon to try again where too many log in at once.
+/// Delay before a retry while too many log in, in seconds.
 const BUSY_SECONDS: u64 = 2;
 
 /// Body of a login.
@@ -32,13 +32,13 @@ struct Credentials {
     password: String,
 }
 
-/// Key of the session that a request's cookie names.
+/// Session key of a request's cookie.
 pub(super) fn session_key(headers: &header::HeaderMap) -> Option<SessionKey> {
     let cookies = headers.get_all(header::COOKIE).filter_map(|header| header.to_str().ok());
     cookies.filter_map(cookie::session_id).map(key_of).next()
 }
 
-/// Who asks and what he may, for the page.
+/// Answers with the sender's identity and rights.
 pub(super) async fn who(request: HttpRequest, api: Shared) -> HttpResponse {
     let visitor = api::visitor(&request);
     HttpResponse::Ok().json(json!({
@@ -59,7 +59,7 @@ pub(super) async fn log_in(
         Ok(body) => body,
         Err(refused) => return refused,
     };
-    // serde's own words may quote the password.
+    // serde's error could quote the password.
     let Ok(Credentials { name, password }) = serde_json::from_slice(&body) else {
         let why = "a login is {\"name\":\"…\",\"password\":\"…\"}";
         return error(StatusCode::UNPROCESSABLE_ENTITY, why);
@@ -116,12 +116,12 @@ fn refusal(refused: &LoginError, what: String) -> HttpResponse {
     answer
 }
 
-/// Whole seconds that are not too few.
+/// Whole seconds, rounded up.
 fn seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
-/// Ends the session of the request's cookie, if there is one.
+/// Ends the session of the request's cookie, if any.
 pub(super) async fn log_out(request: HttpRequest, api: Shared) -> HttpResponse {
     let ended = session_key(request.headers()).and_then(|key| api.settings.access.log_out(&key));
     if let Some(Identity { name, .. }) = ended {
@@ -132,12 +132,12 @@ pub(super) async fn log_out(request: HttpRequest, api: Shared) -> HttpResponse {
     HttpResponse::NoContent().insert_header((header::SET_COOKIE, cookie::unset())).finish()
 }
 
-/// Works on where a request comes from.
+/// Evaluates the origin of a request.
 fn with_hop<T>(request: &HttpRequest, api: &Shared, work: impl FnOnce(Hop<'_>) -> T) -> T {
     let headers = request.headers();
     let all = |name| headers.get_all(name).filter_map(|it: &header::HeaderValue| it.to_str().ok());
     let forwarded_for: Vec<_> = all(header::X_FORWARDED_FOR).collect();
-    // Over the Unix socket there is no address.
+    // The Unix socket has no address.
     let peer = request.peer_addr().map_or(std::net::Ipv4Addr::LOCALHOST.into(), |peer| peer.ip());
     work(Hop {
         peer,
@@ -147,7 +147,7 @@ fn with_hop<T>(request: &HttpRequest, api: &Shared, work: impl FnOnce(Hop<'_>) -
     })
 }
 
-/// A name as it may stand in a line.
+/// Name as it may be logged.
 fn shown(name: &str) -> String {
     name.chars().take(SHOWN_CHARS).flat_map(char::escape_debug).collect()
 }

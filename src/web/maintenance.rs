@@ -1,6 +1,7 @@
-//! `GET /api/v1/maintenance`: when the alarms of a sensor are kept quiet for planned maintenance.
+//! `GET /api/v1/maintenance`: planned maintenance windows of a sensor.
 //!
-//! Always: by the configuration in effect, also for the past. Never: more than [`MOST_WINDOWS`] windows in an answer.
+//! Always: by the configuration in effect, also for the past. Never: more than [`MOST_WINDOWS`]
+//! windows in an answer.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,10 +17,10 @@ use super::history::moment;
 use crate::alarms::quiet::maintenance::Maintenance;
 use crate::domain::{Location, SensorId};
 
-/// Windows in an answer: more than a chart can show apart.
+/// Limit of windows in an answer: more than a chart can show apart.
 const MOST_WINDOWS: usize = 500;
 
-/// Planned maintenance of the configuration in effect, shared with whoever reloads it.
+/// Planned maintenance of the configuration in effect; replaced by a reload.
 #[derive(Debug, Default)]
 pub struct PlannedMaintenance(Mutex<Arc<[Maintenance]>>);
 
@@ -30,7 +31,7 @@ impl PlannedMaintenance {
         Self(Mutex::new(all.into()))
     }
 
-    /// Takes over that of another configuration.
+    /// Replaces it by that of another configuration.
     pub fn replace(&self, all: &[Maintenance]) {
         *self.lock() = all.into();
     }
@@ -69,11 +70,11 @@ impl Query {
     }
 }
 
-/// One window of planned maintenance.
+/// A window of planned maintenance.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Window {
     name: String,
-    /// Patterns of the rules that are kept quiet; empty for all.
+    /// Patterns of the suppressed rules; empty for all.
     rules: Vec<Arc<str>>,
     from: String,
     to: String,

@@ -1,14 +1,13 @@
-//! The HTTP API: what operators see of alarms and ask of them, how the daemon is, and its reload.
+//! HTTP API: alarms and operators' actions, history, state of the daemon, its reload; and the dashboard.
 //!
-//! It always answers on a Unix socket beside the database, which only the daemon's own user can open;
-//! the commands use that. With `[web] listen` it answers by TCP too. It knows neither how alarms are
-//! judged nor how they are stored: `app/` gives it what it asks.
+//! Listens on a Unix socket beside the database, which only the daemon's own user can open; the CLI uses that. With
+//! `[web] listen` also by TCP. How alarms are judged or stored is unknown here: `app/` provides functions that read.
 //!
-//! Invariant: it answers from the first phase of the start to the last of the stop, and how the daemon is
-//! whatever storage and the broker do; a change is answered when it is committed; by TCP nothing but the page, the
-//! login and `/-/healthy` is answered without a session or the token, where there are users or a token, and without
-//! either only to who means this machine, and nothing that concerns the daemon itself (`guard`).
-//! Never: a door that is open beyond loopback, a body larger than [`LARGEST_BODY`], or a wait without an end.
+//! Invariant: it answers from the first phase of the start to the last of the stop, and the state of the daemon
+//! whatever storage and the broker do. A change is answered once it is committed. By TCP, with users or a token, only
+//! the page, the login and `/-/healthy` are answered without a session or the token; without both, only requests for
+//! this machine's own name, and nothing that manages the daemon (`guard`). Never: open access beyond loopback, a body
+//! larger than [`LARGEST_BODY`], or a wait without a timeout.
 
 mod access;
 mod actor;
@@ -61,58 +60,59 @@ use crate::locale::Words;
 use crate::messages::{Operate, Reload};
 use crate::supervisor::Route;
 
-/// A request's body: a name and a reason, with room.
+/// Limit of a request's body, in bytes: a name and a reason.
 const LARGEST_BODY: usize = 16 * 1024;
 
-/// What the daemon says is asked for by its own commands, in `User-Agent`.
+/// `User-Agent` of the daemon's own commands.
 const CLI_AGENT: &str = "vigie-cli";
 
-/// Says how the daemon is; waits for nobody.
+/// Returns the state of the daemon. Doesn't block.
 pub type ReadStatus = dyn Fn() -> report::StatusReport + Send + Sync;
 
-/// Says how the daemon is, for its pages; waits for nobody.
+/// Returns the state of the daemon for the dashboard. Doesn't block.
 pub type ReadSystem = dyn Fn() -> figures::SystemReport + Send + Sync;
 
-/// Says how the broker is; waits for nobody.
+/// Returns the state of the broker. Doesn't block.
 pub type ReadBroker = dyn Fn() -> figures::BrokerReport + Send + Sync;
 
-/// Reads all alarms that are not at rest; blocks its thread.
+/// Reads all alarms that are not normal. Blocks its thread.
 pub type ReadAlarms = dyn Fn(&AlarmsRequest) -> Result<Vec<AlarmView>, String> + Send + Sync;
 
-/// Reads the alert events asked for, in the order of their numbers, each with its number and as JSON; blocks its
+/// Reads alert events, in the order of their numbers, each with its number and as JSON. Blocks its
 /// thread.
 pub type ReadAlerts =
     dyn Fn(&AlertsRequest) -> Result<Vec<(u64, serde_json::Value)>, String> + Send + Sync;
 
-/// Reads the figures of `/metrics` that the report of the pages lacks; waits for nobody.
+/// Returns the figures of `/metrics` that the status report lacks. Doesn't block.
 pub type ReadMetrics = dyn Fn() -> metrics::ScrapeFigures + Send + Sync;
 
-/// Reads the buckets of a series for a chart, as JSON, or `None` for one that has never been stored; blocks its
-/// thread.
+/// Reads the buckets of a series for a chart, as JSON; `None` for a series that was never stored.
+/// Blocks its thread.
 pub type ReadReadings =
     dyn Fn(&ReadingsRequest) -> Result<Option<serde_json::Value>, String> + Send + Sync;
 
-/// Reads the last hour of the series with these indexes of the live feed, as JSON; blocks its thread.
+/// Reads the last hour of the series with these indexes of the live feed, as JSON. Blocks its
+/// thread.
 pub type ReadSparklines = dyn Fn(&[u32]) -> Result<serde_json::Value, String> + Send + Sync;
 
-/// Reads the newest messages that could not be used, at most so many, as JSON; blocks its thread.
+/// Reads the newest rejected messages, up to a limit, as JSON. Blocks its thread.
 pub type ReadRejected = dyn Fn(u64) -> Result<serde_json::Value, String> + Send + Sync;
 
-/// Measures the alarm system over a period, as JSON; blocks its thread, for a bounded time.
+/// Computes the alarm report of a period, as JSON. Blocks its thread, for a bounded time.
 pub type ReadAlarmReport = dyn Fn(Period) -> Result<serde_json::Value, String> + Send + Sync;
 
-/// Tries a rule on stored readings; blocks its thread, for a bounded time.
+/// Tries a rule on stored readings. Blocks its thread, for a bounded time.
 pub type TryRule = dyn Fn(&RuleTrialRequest) -> Result<RuleTrialResult, String> + Send + Sync;
 
-/// Says what has been heard; waits for nobody.
+/// Returns the known devices. Doesn't block.
 pub type ReadDevices = dyn Fn() -> DevicesReport + Send + Sync;
 
-/// What the API is made from.
+/// Settings and sources of the API.
 #[derive(Clone)]
 pub struct Settings {
-    /// The socket lies beside it.
+    /// Path of the database; the socket is beside it.
     pub database: PathBuf,
-    /// By TCP too; port 0 takes a free one, and keeps it through restarts.
+    /// TCP address; `None` for none. Port 0 takes a free port, and keeps it through restarts.
     pub listen: Option<std::net::SocketAddr>,
     /// Token that gives full rights by TCP.
     pub token: Option<SecretSource>,
@@ -122,9 +122,9 @@ pub struct Settings {
     pub certificate: Arc<Certificate>,
     /// Accounts and sessions.
     pub access: Arc<Access>,
-    /// Reverse proxies whose word on a request's origin counts.
+    /// Reverse proxies whose forwarding headers count.
     pub proxies: Vec<std::net::IpAddr>,
-    /// Told where it listens.
+    /// Set to the TCP address once it is open.
     pub address: Arc<OnceLock<std::net::SocketAddr>>,
     /// Notation of timestamps.
     pub times: TimeStyle,
@@ -138,9 +138,9 @@ pub struct Settings {
     pub system: Arc<ReadSystem>,
     /// Reads the state of the broker, as far as the daemon sees it.
     pub broker: Arc<ReadBroker>,
-    /// Reads what has been heard of devices.
+    /// Returns the known devices.
     pub devices: Arc<ReadDevices>,
-    /// Called each second: what is counted becomes a rate.
+    /// Called each second to sample rates.
     pub sample: Arc<dyn Fn() + Send + Sync>,
     /// Reads the state of the daemon.
     pub status: Arc<ReadStatus>,
@@ -168,7 +168,7 @@ pub struct Settings {
     pub rejected: Arc<ReadRejected>,
 }
 
-/// The API's socket that belongs to a database.
+/// Path of the API's socket for a database.
 #[must_use]
 pub fn socket_path(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();

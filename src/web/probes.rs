@@ -1,6 +1,7 @@
-//! What machines ask: `/metrics`, `/-/healthy`, `/-/ready`.
+//! Endpoints for machines: `/metrics`, `/-/healthy`, `/-/ready`.
 //!
-//! Always: `/-/healthy` answers whatever the daemon does, so that only a process that is stuck or gone fails it.
+//! Always: `/-/healthy` answers in any state, so that it fails only if the process hangs or has
+//! ended.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -49,8 +50,8 @@ async fn ready(api: Shared) -> HttpResponse {
     }
 }
 
-/// Whether readings are taken, judged and stored; why not. A broker elsewhere and receivers have no part in it: others
-/// take what these miss.
+/// Whether readings are received, evaluated and stored; the error is why not. External brokers and
+/// receivers don't count: other parts are unaffected by them.
 fn readiness(report: &StatusReport, figures: &ScrapeFigures) -> Result<(), String> {
     let Some(tree) = &report.tree else { return Err("the daemon is starting".into()) };
     let is_receiver = |child: &ChildHealth| {

@@ -1,7 +1,8 @@
-//! How the daemon is: the one shape that the daemon fills, the API sends, and `vigie status` reads.
+//! Status report: filled by the daemon, sent by the API, read by `vigie status`.
 //!
-//! Always: each field has one meaning and one name, here; a field that is added is shown by the API at once.
-//! Never: how a figure is found (`app/report.rs`), or how it is shown to people (`cli/status.rs`).
+//! Always: each field has one meaning and one name, here; the API shows a new field without further
+//! changes. Never: how a figure is collected (`app/report.rs`), or how it is printed
+//! (`cli/status.rs`).
 
 use std::sync::Arc;
 
@@ -10,18 +11,18 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::supervisor::HealthReport;
 
-/// The state of a daemon at one moment.
+/// State of a daemon at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusReport {
     /// Version of the daemon.
     pub version: String,
-    /// Its process id.
+    /// Process id.
     pub pid: u32,
     /// Connection to the broker.
     pub broker: BrokerStatus,
-    /// What keeps readings from being taken, judged, stored or told; the oldest first.
+    /// What keeps readings from being received, evaluated, stored or notified; oldest first.
     pub problems: Vec<ProblemReport>,
-    /// What waits on disk.
+    /// Backlog on disk.
     pub lag: Lag,
     /// Series of readings.
     pub series: SeriesStatus,
@@ -40,40 +41,40 @@ pub struct BrokerStatus {
     pub name: String,
     /// Whether the connection is up.
     pub connected: bool,
-    /// Time since which it is up, or not; `None` before the gateway's first start.
+    /// Time since which it is open, or closed; `None` before the gateway's first start.
     #[serde(serialize_with = "optional_time")]
     pub since: Option<DateTime<Utc>>,
     /// What the broker can't do, or refuses, in the daemon's language.
     pub limits: Vec<String>,
 }
 
-/// Something that is wrong.
+/// A problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProblemReport {
-    /// Its beginning, or the time at which it was noticed.
+    /// Time of its beginning, or of its detection.
     #[serde(serialize_with = "time")]
     pub since: DateTime<Utc>,
     /// What is wrong, in the daemon's language.
     pub what: String,
 }
 
-/// Records that wait in the log on disk.
+/// Backlog of the log, in records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lag {
-    /// Own readings that wait to be published.
+    /// Own readings to publish.
     pub unpublished: u64,
-    /// Records that wait to be committed.
+    /// Records to commit.
     pub uncommitted: u64,
 }
 
 /// Series of readings: each sensor and quantity is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeriesStatus {
-    /// Series that were heard, or are expected.
+    /// Series with a reading, or expected ones.
     pub known: usize,
-    /// Series with an alarm that stands and that nothing withholds.
+    /// Series with an active alarm that is not withheld.
     pub in_alarm: usize,
-    /// Time of the newest reading of all, by its sensor; `None` before the first.
+    /// Time of the newest reading, by its sensor; `None` before the first.
     #[serde(serialize_with = "optional_time")]
     pub newest: Option<DateTime<Utc>>,
 }
@@ -83,20 +84,21 @@ pub struct SeriesStatus {
 pub struct ReceiverStatus {
     /// Name of the receiver.
     pub name: Arc<str>,
-    /// Whether all that was tried is told.
+    /// Whether the last attempts succeeded.
     pub state: ReceiverState,
-    /// Time of the first failed attempt after the last success; `None` while it does not fail.
+    /// Time of the first failed attempt after the last success; `None` if the last attempt
+    /// succeeded.
     #[serde(serialize_with = "optional_time")]
     pub failing_since: Option<DateTime<Utc>>,
-    /// Alarms with news that it has not been told.
+    /// Alarms with pending changes.
     pub waiting: usize,
     /// Notifications delivered in this run of the daemon.
     pub delivered: u64,
-    /// Notifications that it refused for good, in this run.
+    /// Notifications refused for good in this run.
     pub given_up: u64,
-    /// Active alarms that it refused to hear of, and that no later notification has told.
+    /// Active alarms whose notification was refused, and that no later one contained.
     pub untold: usize,
-    /// Ended alarms that were too many to wait for it, in this run.
+    /// Resolved alarms dropped at the limit in this run.
     pub dropped: u64,
     /// Time of the last successful delivery.
     #[serde(serialize_with = "optional_time")]
@@ -105,13 +107,13 @@ pub struct ReceiverStatus {
     pub last_error: Option<LastError>,
 }
 
-/// How a receiver is.
+/// State of a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReceiverState {
-    /// Delivered, or nothing was tried yet.
+    /// Delivered, or no attempt yet.
     Ok,
-    /// An attempt failed and is to be repeated, or was refused for good while its alarm is active.
+    /// An attempt failed and is retried, or was refused for good while its alarm is active.
     Failing,
 }
 
@@ -125,7 +127,7 @@ pub struct LastError {
     pub why: String,
 }
 
-/// The queues between actors that a slow disk fills first.
+/// Queues between actors that a slow disk fills first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queues {
     /// Own sensors → intake, in messages.
@@ -137,9 +139,9 @@ pub struct Queues {
 /// One queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queue {
-    /// Places taken.
+    /// Occupied places.
     pub depth: usize,
-    /// Places in all.
+    /// Capacity in places.
     pub capacity: usize,
 }
 

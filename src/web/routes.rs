@@ -1,7 +1,7 @@
-//! The paths, and what answers on each.
+//! Routing table of the API.
 //!
-//! `ROUTES` is all there is of the API: what isn't in it isn't served, and a test holds `openapi.json` against it.
-//! Beside it are the dashboard's files ([`assets`]).
+//! `ROUTES` lists every path that is served; a test compares it with `openapi.json`. The
+//! dashboard's files are beside it ([`assets`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,17 +24,17 @@ use super::{
     sensors, trial,
 };
 
-/// Connections at a time, a socket: a few operators, each with a browser's worth, and the live feeds.
+/// Connections per socket: a few operators with a browser each, and the live feeds.
 pub(super) const CONNECTIONS: usize = 96;
 
-/// Those of them that may wait for an answer: however long storage takes, there is room to ask how the
-/// daemon is.
+/// Requests per socket that may wait for an answer. The rest stays free for the state of the
+/// daemon, however slow storage is.
 const SLOTS: usize = 64;
 
-/// How long a request waits for one of those places.
+/// Timeout for one of those slots.
 const SLOT_PATIENCE: Duration = Duration::from_secs(1);
 
-/// A path, and what is done there.
+/// Handler of a path.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Endpoint {
     OpenApi,
@@ -66,7 +66,7 @@ const SYSTEM: &str = "/api/v1/system";
 const LIVE: &str = "/api/v1/live";
 const SESSION: &str = "/api/v1/session";
 
-/// What waits for nobody.
+/// Paths that never wait, and need no slot.
 const NEED_NO_SLOT: [&str; 3] = [STATUS, SYSTEM, LIVE];
 
 pub(super) const ROUTES: [(&str, Endpoint); 27] = [
@@ -93,17 +93,17 @@ pub(super) const ROUTES: [(&str, Endpoint); 27] = [
     ("/api/v1/alarms/{id}/return-to-service", Endpoint::Change(ChangeKind::ReturnToService)),
     ("/api/v1/alarms/{id}/reset", Endpoint::Change(ChangeKind::Reset)),
     ("/api/v1/sensors/{id}/forget", Endpoint::Forget),
-    // After the paths that begin like it, since an id may have slashes.
+    // Last, since an id may contain slashes.
     ("/api/v1/alarms/{id}", Endpoint::Alarm),
     (SESSION, Endpoint::Session),
     (SESSION, Endpoint::LogIn),
     (SESSION, Endpoint::LogOut),
 ];
 
-/// Everything that is served.
+/// Registers all paths.
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config.app_data(web::PayloadConfig::new(LARGEST_BODY));
-    // Endpoints of one path stand together.
+    // Endpoints of one path are adjacent.
     for of_path in ROUTES.chunk_by(|(path, _), (next, _)| path == next) {
         let methods: Vec<_> =
             of_path.iter().map(|(_, endpoint)| endpoint.method().to_uppercase()).collect();
@@ -178,7 +178,7 @@ impl Endpoint {
     }
 }
 
-/// Stands before every path. What it admits bears its [`Principal`].
+/// Middleware of every path. Admitted requests carry their [`Principal`].
 pub(super) async fn admit(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -208,7 +208,7 @@ pub(super) async fn admit(
     Ok(safe(next.call(request).await?.map_into_boxed_body()))
 }
 
-/// What is answered is what its type says, and stays with who asked, unless its handler says otherwise.
+/// Adds headers: no sniffing of types, no caching, unless the handler has set them.
 fn safe(mut answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let headers = answer.headers_mut();
     for (name, value) in
@@ -243,7 +243,7 @@ fn is_admitted(request: &ServiceRequest, api: &Api) -> Result<Option<Principal>,
     guard::admit(&api.door, access.is_open(), asking)
 }
 
-/// The handlers' state for one door.
+/// State of the handlers of one listener.
 pub(super) fn shared(settings: &Settings, door: Door, hub: Arc<Hub>) -> Shared {
     let (slots, turns) = (Semaphore::new(SLOTS), Arc::new(Semaphore::new(1)));
     web::Data::from(Arc::new(Api { settings: settings.clone(), door, slots, hub, turns }))

@@ -1,4 +1,4 @@
-//! Series page by page, with their newest values: for who asks by plain HTTP.
+//! Series with their newest values, by page, for plain HTTP clients.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -11,11 +11,11 @@ use super::live::seconds;
 use crate::config::TimeStyle;
 use crate::domain::{SeriesDescription, SeriesFlags, SeriesValue, Value};
 
-/// Series in a page, unless it is asked for more, and at the most.
+/// Series per page, by default and at most.
 const PAGE: usize = 500;
 const LARGEST_PAGE: usize = 5000;
 
-/// The query, before it is understood.
+/// Query string.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Query {
@@ -39,7 +39,7 @@ struct SensorJson<'a> {
 
 #[derive(Serialize)]
 struct StateJson {
-    /// Severity of the gravest alarm that stands.
+    /// Severity of the most severe active alarm.
     severity: Option<&'static str>,
     unacknowledged: bool,
     silent: bool,
@@ -47,7 +47,7 @@ struct StateJson {
 }
 
 impl Query {
-    /// Index from which the page begins, and its length.
+    /// Index of the page's first series, and the page's length.
     fn understood(&self) -> Result<(u32, usize), String> {
         let limit = self.limit.unwrap_or(PAGE);
         if !(1..=LARGEST_PAGE).contains(&limit) {
@@ -75,7 +75,7 @@ impl From<SeriesFlags> for StateJson {
     }
 }
 
-/// A page of series, in the order in which they were first heard.
+/// A page of series, in the order of their first reading.
 pub(super) async fn sensors(request: HttpRequest, api: Shared) -> HttpResponse {
     let asked = web::Query::<Query>::from_query(request.query_string())
         .map_err(|error| error.to_string())
@@ -84,7 +84,7 @@ pub(super) async fn sensors(request: HttpRequest, api: Shared) -> HttpResponse {
         Ok(asked) => asked,
         Err(why) => return error(StatusCode::UNPROCESSABLE_ENTITY, why),
     };
-    // One more tells whether there is another page.
+    // One more shows whether there is another page.
     let mut page = api.settings.live.page(from, limit + 1);
     let has_more = page.len() > limit;
     page.truncate(limit);

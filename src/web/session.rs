@@ -1,9 +1,8 @@
-//! Who is logged in: a pure state machine of sessions, with the clock as an argument.
+//! Sessions of logged-in users. Pure: the clock is an argument.
 //!
-//! Always: a session ends by logout, when it was unused for [`IDLE_AT_MOST`], and [`LASTS_AT_MOST`] after its
-//! login; sessions are bounded, and a login evicts the one that was unused the longest. The id of a session is
-//! the client's alone: here it is known by its SHA-256.
-//! Never: a clock read, a random number, a password.
+//! Always: a session ends by logout, after [`IDLE_AT_MOST`] without use, and [`LASTS_AT_MOST`]
+//! after its login. Sessions are bounded: a login evicts the one unused the longest. The client
+//! alone has a session's id; here is its SHA-256. Never: a clock, a random number, a password.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,16 +13,16 @@ use crate::config::Role;
 /// Longest pause between two requests of a session: a shift.
 pub(super) const IDLE_AT_MOST: Duration = Duration::from_secs(12 * 3600);
 
-/// Longest life of a session, however it is used.
+/// Longest duration of a session.
 pub(super) const LASTS_AT_MOST: Duration = Duration::from_secs(7 * 86_400);
 
-/// Sessions at a time: some 200 bytes each, and more than there are people who watch one daemon.
+/// Limit of sessions: some 200 bytes each, and more than watch one daemon.
 const MOST_SESSIONS: usize = 1_000;
 
 /// SHA-256 of a session's id.
 pub(super) type SessionKey = [u8; 32];
 
-/// Whose session it is.
+/// Identity of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identity {
     pub name: Arc<str>,
@@ -58,7 +57,7 @@ impl Default for Sessions {
 }
 
 impl Sessions {
-    /// Begins a session. Where there are too many, the one that was unused the longest ends.
+    /// Opens a session. At the limit, the one unused the longest ends.
     pub fn open(&mut self, key: SessionKey, of: Identity, now: Instant) {
         if self.by_key.len() >= self.at_most {
             self.by_key.retain(|_, session| !session.is_over(now));
@@ -72,7 +71,7 @@ impl Sessions {
         self.by_key.insert(key, Session { of, began: now, used: now });
     }
 
-    /// Whose session it is, if it has not ended. Counts as a use.
+    /// Identity of an open session. Counts as a use.
     pub fn find(&mut self, key: &SessionKey, now: Instant) -> Option<Identity> {
         let session = self.by_key.get_mut(key)?;
         if session.is_over(now) {
@@ -83,17 +82,17 @@ impl Sessions {
         Some(session.of.clone())
     }
 
-    /// Number of sessions that have not ended.
+    /// Number of open sessions.
     pub fn len(&self, now: Instant) -> usize {
         self.by_key.values().filter(|session| !session.is_over(now)).count()
     }
 
-    /// Ends a session; whose it was.
+    /// Ends a session; returns its identity.
     pub fn close(&mut self, key: &SessionKey) -> Option<Identity> {
         self.by_key.remove(key).map(|session| session.of)
     }
 
-    /// Ends the sessions of those who are no longer let in as what they were.
+    /// Ends the sessions of users whose access has changed.
     pub fn retain(&mut self, is_let_in: impl Fn(&Identity) -> bool) {
         self.by_key.retain(|_, session| is_let_in(&session.of));
     }

@@ -1,9 +1,9 @@
-//! How often a login may fail: pure, with the clock as an argument.
+//! Throttling of failed logins. Pure: the clock is an argument.
 //!
-//! Always: after [`FREE_FOR_NAME`] failures of one name from one address, or [`FREE_FOR_ADDRESS`] of any names
-//! from it, each further try has to wait, twice as long each time up to [`LONGEST_WAIT`]. An unknown name counts
-//! like a known one. Who fails no more is forgotten ([`Failures`]).
-//! Never: a wait for an address that did not fail.
+//! Always: after [`FREE_FOR_NAME`] failures of one name from one address, or [`FREE_FOR_ADDRESS`]
+//! of any names from it, each further attempt has to wait, twice as long each time up to
+//! [`LONGEST_WAIT`]. Unknown names count like known ones. Failures expire ([`Failures`]). Never: a
+//! delay for an address without failures.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use crate::domain::{FailedSource, Failures, Source};
 use crate::supervisor::Backoff;
 
-/// Failures of one name from one address that cost no wait.
+/// Failures of one name from one address without a delay.
 const FREE_FOR_NAME: u32 = 5;
 
-/// Failures from one address: people behind one router, each with some typing errors.
+/// Failures from one address without a delay: people behind one router, with some typing errors
+/// each.
 const FREE_FOR_ADDRESS: u32 = 50;
 
 /// Delay of each further attempt: 30 s, doubled each time, at most [`LONGEST_WAIT`].
@@ -36,7 +37,7 @@ fn wait(failed: &FailedSource<()>, num_free: u32, now: Instant) -> Duration {
 pub(super) struct Throttle(Failures<()>);
 
 impl Throttle {
-    /// Time until a login may be tried; `None` at once.
+    /// Time until a login may be attempted; `None` if at once.
     pub fn wait(&self, address: IpAddr, name: &str, now: Instant) -> Option<Duration> {
         let wait = |source: Source| {
             let failed = self.0.get(&source, now);
@@ -53,8 +54,8 @@ impl Throttle {
         }
     }
 
-    /// Forgets the failures of a name from an address, after a login. Those of the address stay: whoever has an
-    /// account there can't try others' without end.
+    /// Clears the failures of a name from an address, after a login. Those of the address stay, so
+    /// that an account there is no way to try others' passwords.
     pub fn succeed(&mut self, address: IpAddr, name: &str) {
         self.0.remove(&Source::name(address, name));
     }

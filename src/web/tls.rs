@@ -1,7 +1,7 @@
-//! The certificate of the page and the API, replaced by a reload without a break.
+//! TLS certificate of the web server, replaced by a reload without interruption.
 //!
-//! Always: a handshake uses the last certificate that was read and fits its key; TLS 1.2 at least; HTTP/1.1, whose
-//! limits are the server's. Never: a key in an error.
+//! Always: a handshake uses the last certificate that was read and matches its key; TLS 1.2 or
+//! later; HTTP/1.1, whose limits are the server's. Never: a key in an error.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -14,7 +14,7 @@ use openssl::ssl::{
 
 use crate::config::ServerTls;
 
-/// HTTP/1.1, as it is named in a handshake.
+/// ALPN protocol list: HTTP/1.1.
 const PROTOCOLS: &[u8] = b"\x08http/1.1";
 
 /// Handle to the certificate in use. Shared by the listener and the reload.
@@ -22,13 +22,13 @@ const PROTOCOLS: &[u8] = b"\x08http/1.1";
 pub struct Certificate(RwLock<Option<SslContext>>);
 
 impl Certificate {
-    /// None yet; [`Certificate::read`] brings one.
+    /// Without a certificate until [`Certificate::read`].
     #[must_use]
     pub const fn new() -> Self {
         Self(RwLock::new(None))
     }
 
-    /// Reads the files; whether it is another certificate. Where they can't be used, it stays as it was.
+    /// Reads the files; returns true for a changed certificate. On an error, the present one stays.
     ///
     /// # Errors
     /// If they can't be read or parsed, or the key is of another certificate.
@@ -42,7 +42,7 @@ impl Certificate {
         Ok(is_other)
     }
 
-    /// What a listener takes connections with.
+    /// TLS acceptor of a listener.
     pub(super) fn acceptor(self: &Arc<Self>) -> Result<SslAcceptorBuilder, ErrorStack> {
         let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls())?;
         let current = self.clone();
