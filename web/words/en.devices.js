@@ -1,4 +1,4 @@
-// The English words of the page Devices, and of what is heard and not read.
+// English texts of the page Devices, and of unread messages.
 
 /** @param {number} n @param {string} one @param {string} many */
 const count = (n, one, many) => `${n.toLocaleString("en-GB")} ${n === 1 ? one : many}`;
@@ -9,11 +9,11 @@ const devices = (n) => count(n, "device", "devices");
 
 export default {
   title: "Devices",
-  since: (/** @type {string} */ at) => `What has been heard since Vigie started, ${at}.`,
+  since: (/** @type {string} */ at) => `Received since Vigie started, ${at}.`,
   toRead: (/** @type {number} */ n) => (n === 1 ? "To the device that is read" : `To the ${devices(n)} that are read`),
   unclaimed: "Topics that no table takes",
   unclaimedHelp: "Paste the lines that you want into the configuration, correct names and units, and restart Vigie.",
-  unclaimedNone: "No such topic has been heard.",
+  unclaimedNone: "No such topic has been received.",
   elsewhere: "Of this broker Vigie subscribes only to what its tables read. This command listens to the rest of it:",
   heard: (/** @type {number} */ n, /** @type {string} */ age) => `${messages(n)}, the last ${age} ago`,
   more: (/** @type {number} */ n) => `and ${count(n, "more shape of topics", "more shapes of topics")}`,
@@ -36,9 +36,9 @@ export default {
   columns: { name: "Device", measures: "Measures", table: "Table", state: "State", age: "Last heard" },
   states: { online: "online", offline: "offline" },
   retained: "retained",
-  retainedHelp: "All that was heard of it are messages that the broker had kept: they are no sign of life.",
+  retainedHelp: "Only retained messages were received: they do not show that it works.",
   shown: (/** @type {number} */ n, /** @type {number} */ all) => (n === all ? devices(n) : `${n.toLocaleString("en-GB")} of ${devices(all)}`),
   unlistedReadings: (/** @type {number} */ n) => `and others, of ${count(n, "reading", "readings")}: vigie readings has them`,
-  none: "No device has been heard yet.",
-  noMatch: "No device is like that.",
+  none: "No device yet.",
+  noMatch: "No device matches.",
 };

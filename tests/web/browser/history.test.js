@@ -96,7 +96,7 @@ test("what is shown is exported as CSV, with the offset of its times", async () 
   assert.match(lines[1] ?? "", /^2026-10-25T23:00:00\+01:00,high,S\d+,Hall 1,temperature,too-warm,(raised|returned),9.25,8,°C,,,/);
   assert.match(lines[25] ?? "", /^2026-10-25T00:00:00\+02:00,/);
   await page.getByRole("searchbox").fill("nothing like that");
-  await page.getByText("No alarm is like that.").waitFor();
+  await page.getByText("No alarm matches.").waitFor();
   assert.ok(await page.getByRole("button", { name: "Export CSV" }).isDisabled());
   assert.deepEqual([...seen.errors, ...seen.strange], []);
   await seen.close();
