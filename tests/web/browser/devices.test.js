@@ -39,8 +39,8 @@ test("what no table takes is shown with its lines, what is rejected with its rea
     const seen = await openPage(browser, "#/devices", { base: daemon.url });
     const { page } = seen;
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
-    await page.getByText("No device has been heard yet.").waitFor();
-    await page.getByText("No such topic has been heard.").waitFor();
+    await page.getByText("No device yet.").waitFor();
+    await page.getByText("No such topic has been received.").waitFor();
     await page.getByText("No message was rejected.").waitFor();
     await shoot(page, "devices-empty");
 
