@@ -23,6 +23,13 @@ static NO_TABLE: DeValue<'static> = DeValue::Boolean(false);
 pub(super) const TOP_LEVEL: [&str; 5] =
     ["language", "timestamps", "timezone", "shutdown_timeout", "watchdog"];
 
+#[cfg(test)]
+thread_local! {
+    /// Keys that were requested on this thread, with the names of their tables: all there are to document.
+    pub(super) static REQUESTED: std::cell::RefCell<std::collections::BTreeSet<(String, &'static str)>> =
+        const { std::cell::RefCell::new(std::collections::BTreeSet::new()) };
+}
+
 /// One table of the file.
 pub(super) struct TableReader<'a> {
     pub(super) inspector: &'a Inspector<'a>,
@@ -89,6 +96,8 @@ impl<'a> TableReader<'a> {
 
     /// Value of a key, of any type. Each key is requested once.
     pub(super) fn item(&mut self, key: &'static str) -> Option<At<&'a DeValue<'a>>> {
+        #[cfg(test)]
+        REQUESTED.with_borrow_mut(|all| all.insert((self.name.to_string(), key)));
         self.known.push(key);
         let found = self.table.get(key)?;
         self.num_found += 1;

@@ -200,3 +200,41 @@ proptest! {
         assert_pieces_make_the_whole(&text);
     }
 }
+
+/// Every table and kind, so that the reader requests every key.
+fn with_every_table() -> String {
+    let mut text = "[broker]\n[[broker.users]]\n[broker.limits]\n[mqtt]\n[fleet]\n[alerts]\n\
+                    [alerts.temperature]\n[alerts.chattering]\n[alerts.flood]\n[homeassistant]\n[storage]\n\
+                    [storage.retention]\n[web]\n[[web.users]]\n[log]\n[heartbeat]\n[[maintenance]]\n"
+        .to_owned();
+    for source in ["simulated", "replay"] {
+        text += &format!("[[sensors]]\nsource = {{ type = \"{source}\" }}\n");
+    }
+    for kind in
+        ["high", "low", "rate", "stale", "flatline", "deviation", "difference", "expression"]
+    {
+        text += &format!("[[rules]]\nname = \"{kind}\"\nkind = \"{kind}\"\n");
+    }
+    for kind in
+        ["webhook", "template", "email", "ntfy", "slack", "teams", "telegram", "alertmanager"]
+    {
+        text += &format!("[[receivers]]\nname = \"{kind}\"\ntype = \"{kind}\"\n");
+    }
+    text + "[[devices]]\npreset = \"zigbee2mqtt\"\n[[devices]]\ntopic = \"a/b\"\n"
+}
+
+#[test]
+fn every_key_that_is_read_is_in_the_manual() {
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let pages = [docs.clone(), docs.join("devices")];
+    let pages = pages.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let pages = pages.map(|page| page.unwrap().path()).filter(|page| page.is_file());
+    let manual: String = pages.map(|page| std::fs::read_to_string(page).unwrap()).collect();
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words: std::collections::HashSet<_> = manual.split(|c| !is_part(c)).collect();
+    let _ = parse(&with_every_table(), "all.toml");
+    let requested = reader::REQUESTED.take();
+    assert!(requested.len() > 150, "{} keys: {requested:?}", requested.len());
+    let missing: Vec<_> = requested.iter().filter(|(_, key)| !words.contains(key)).collect();
+    assert!(missing.is_empty(), "no page of the manual names {missing:?}");
+}
