@@ -28,7 +28,7 @@ pub(super) fn held_en(held: &HeartbeatBlock) -> String {
             format!("what comes in is not judged and stored within {within_s} s")
         }
         HeartbeatBlock::NotTold { receiver } => {
-            format!("receiver {receiver} can't be told of an alarm")
+            format!("receiver {receiver} can't be notified of an alarm")
         }
         HeartbeatBlock::NoBroker => "there is no connection to the broker".to_owned(),
     };
@@ -66,7 +66,10 @@ mod tests {
     #[test]
     fn reasons_are_said_in_both_languages() {
         let untold = HeartbeatBlock::NotTold { receiver: "mail".into() };
-        assert_eq!(held_en(&untold), "💔 No heartbeat: receiver mail can't be told of an alarm");
+        assert_eq!(
+            held_en(&untold),
+            "💔 No heartbeat: receiver mail can't be notified of an alarm"
+        );
         assert!(held_fr(&untold).contains("le destinataire mail"));
         assert!(held_fr(&HeartbeatBlock::NotStored { within_s: 10 }).contains("10 s"));
     }

@@ -175,7 +175,7 @@ impl Receiver {
             ..Notification::new(name.clone(), &draft, events, &runbooks.now())
         };
         if notification.alarms.is_empty() {
-            warn!(target: TARGET, "receiver {name}: {} alert events are no longer in the database, and can't be told", draft.entries.len());
+            warn!(target: TARGET, "receiver {name}: {} alert events are no longer in the database, and can't be notified", draft.entries.len());
             return self.finish(&Delivery::Group(draft), End::Gone, ctx);
         }
         let subject = notification.subject(self.settings.words.notify);

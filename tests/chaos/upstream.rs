@@ -41,7 +41,7 @@ fn forwarded_messages_arrive_in_order_over_an_outage_and_a_kill() {
     let device = Client::connect(&daemon.embedded_broker());
     device.retain("site/state", "on");
     device.publish("other/x", "stays here", 1);
-    // Without a time of its own: its echo can't be told from another reading but by the mark.
+    // Without a time of its own: its echo can't be notified from another reading but by the mark.
     device.publish("factory/sensors/pressure", r#"{"sensor_id":"P","pressure":7}"#, 1);
 
     let at_most = SOON + 2 * Duration::from_secs((total / RATE as usize) as u64);

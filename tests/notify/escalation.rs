@@ -102,7 +102,7 @@ fn a_failing_receiver_does_not_stop_the_escalation() {
     let text = config("en", &(receiver("on-call", &first) + &receiver("boss", &second)));
     let mut daemon = home.start(&text);
     ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
-    daemon.wait_line("Receiver on-call can't be told", SOON);
+    daemon.wait_line("Receiver on-call can't be notified", SOON);
     let said = boss.wait_taken(1, SOON).remove(0).body;
     assert!(said.starts_with("Raised, and acknowledged by nobody:\n  [CRITICAL] "), "{said}");
     assert_eq!(daemon.stop(), 0);

@@ -188,8 +188,8 @@ fn no_log_and_no_status_contains_a_token() {
     ReadingPublisher::of(&mut daemon).publish("T_1", "Hall", HOT, 0);
     let hook = server.wait_taken(1, SOON).remove(0);
     assert_eq!(hook.path, format!("/hook/{TOKEN}?key={TOKEN}"));
-    daemon.wait_line("Receiver gone can't be told", SOON);
-    daemon.wait_line("Receiver bad can't be told", SOON);
+    daemon.wait_line("Receiver gone can't be notified", SOON);
+    daemon.wait_line("Receiver bad can't be notified", SOON);
     let status = run_vigie(&home, &["status", "-c", "vigie.toml"]);
     assert_eq!(daemon.stop(), 0);
     let said = [daemon.log(), String::from_utf8_lossy(&status.stdout).into_owned()].concat();

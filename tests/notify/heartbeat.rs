@@ -136,7 +136,7 @@ fn the_heartbeat_stops_while_an_alarm_cant_be_notified() {
     let mut daemon = home.start(&config("en", &tables));
     wait_beats(&server, 2);
     ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
-    stays_away(&server, &mut daemon, "receiver on-call can't be told of an alarm", || {
+    stays_away(&server, &mut daemon, "receiver on-call can't be notified of an alarm", || {
         receiver.always(Answer::Status(200));
     });
     assert_eq!(daemon.stop(), 0);
@@ -151,7 +151,7 @@ fn the_heartbeat_stops_while_an_active_alarm_is_refused() {
     wait_beats(&server, 2);
     let publisher = ReadingPublisher::of(&mut daemon);
     publisher.publish("A", "Hall", HOT, 0);
-    stays_away(&server, &mut daemon, "receiver on-call can't be told of an alarm", || {
+    stays_away(&server, &mut daemon, "receiver on-call can't be notified of an alarm", || {
         publisher.publish("A", "Hall", FINE, 60);
     });
     assert_eq!(daemon.stop(), 0);

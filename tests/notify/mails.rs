@@ -75,7 +75,7 @@ fn a_temporary_refusal_of_all_addresses_does_not_give_the_mail_up() {
     let mut daemon = home.start(&both(&server));
     ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     assert_eq!(server.wait_mails(1, SOON)[0].to, [OTHER, GOOD]);
-    let line = daemon.wait_line("Receiver on-call can't be told", SOON);
+    let line = daemon.wait_line("Receiver on-call can't be notified", SOON);
     assert!(line.contains("no SMTP service here"), "{line}");
     assert_eq!(daemon.stop(), 0);
     assert_eq!(daemon.lines_with("given up").len(), 0);
@@ -86,7 +86,7 @@ fn a_server_that_requires_a_full_name_is_retried() {
     let (home, server) = (Home::new(), MailServer::strict());
     let mut daemon = home.start(&mail(&server, &[GOOD], "hello = \"vm\""));
     ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
-    let line = daemon.wait_line("Receiver on-call can't be told", SOON);
+    let line = daemon.wait_line("Receiver on-call can't be notified", SOON);
     assert!(line.contains("need fully-qualified hostname; set hello"), "{line}");
     assert_eq!(daemon.stop(), 0);
     assert_eq!(daemon.lines_with("given up").len(), 0);
@@ -122,7 +122,7 @@ fn a_refusal_of_the_sender_does_not_give_the_mail_up() {
         let (_code, said) = refusal.split_once(' ').expect("a code and a text");
         for said in ["Client host rejected", said, "looks like spam"] {
             let line = daemon.wait_line(said, SOON);
-            assert!(line.contains("Receiver on-call can't be told"), "{line}");
+            assert!(line.contains("Receiver on-call can't be notified"), "{line}");
         }
         assert_eq!(daemon.stop(), 0);
         assert_eq!(daemon.lines_with("given up").len(), 0);

@@ -54,8 +54,8 @@ fn a_receiver_is_notified_of_everything_once_and_in_order_after_an_outage() {
     }
     publisher.publish("A", "Hall", HOT, 2 * second);
     wait_events(&home, &mut daemon, 8 * second + 1);
-    daemon.wait_line("Receiver on-call can't be told: nothing listens at 127.0.0.1", SOON);
-    assert_eq!(daemon.lines_with("can't be told").len(), 1, "said once");
+    daemon.wait_line("Receiver on-call can't be notified: nothing listens at 127.0.0.1", SOON);
+    assert_eq!(daemon.lines_with("can't be notified").len(), 1, "said once");
     let status = run_vigie(&home, &["status", "-c", "vigie.toml"]);
     let status = String::from_utf8_lossy(&status.stdout).into_owned();
     let line = status.lines().find(|line| line.starts_with("on-call ")).expect("a receiver's line");
@@ -65,7 +65,7 @@ fn a_receiver_is_notified_of_everything_once_and_in_order_after_an_outage() {
     let within = Duration::from_secs(60);
     let count = |taken: &[Request]| history(taken).len();
     daemon.wait_until("all told", within, || count(&server.taken()) == 4 * second + 1);
-    daemon.wait_line("Receiver on-call can be told again", SOON);
+    daemon.wait_line("Receiver on-call can be notified again", SOON);
     let taken = server.taken();
     for (alert_id, states) in history(&taken) {
         assert_eq!(states.len(), 1, "{alert_id}: {states:?}");

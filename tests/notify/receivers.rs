@@ -113,7 +113,7 @@ fn the_running_daemon_lists_its_receivers() {
     let mut daemon = home.start(&config("en", &hooks.concat()));
     ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     server.wait_taken(1, SOON);
-    daemon.wait_line("Receiver away can't be told", SOON);
+    daemon.wait_line("Receiver away can't be notified", SOON);
     let (code, said) = receivers(&home, &[]);
     assert_eq!(code, 0);
     let row = |name: &str| said.lines().find(|line| line.starts_with(name)).expect(name);

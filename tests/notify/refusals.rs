@@ -36,7 +36,7 @@ fn an_expired_token_loses_no_alarm() {
     let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
     let publisher = ReadingPublisher::of(&mut daemon);
     publisher.publish("A", "Hall", HOT, 0);
-    let line = daemon.wait_line("Receiver on-call can't be told", SOON);
+    let line = daemon.wait_line("Receiver on-call can't be notified", SOON);
     assert!(line.contains("HTTP status 401; check its token"), "{line}");
     let said =
         wait_status(&home, &mut daemon, "receiver on-call fails: it answers with HTTP", true);
@@ -44,7 +44,7 @@ fn an_expired_token_loses_no_alarm() {
     assert!(row.contains("failing"), "{row}");
     home.write("token", "Bearer new\n");
     assert_eq!(all_notified(&server, 1), [["A firing"]]);
-    daemon.wait_line("Receiver on-call can be told again", SOON);
+    daemon.wait_line("Receiver on-call can be notified again", SOON);
     publisher.publish("A", "Hall", FINE, 60);
     assert_eq!(all_notified(&server, 2)[1], ["A resolved"]);
     assert_eq!(daemon.lines_with("given up").len(), 0);
@@ -97,7 +97,7 @@ fn a_redirection_within_the_host_is_followed_with_method_headers_and_body() {
         assert_eq!((first.path.as_str(), second.path.as_str()), ("/here", "/there?x=1"));
         assert_eq!((&second.method, &second.body), (&first.method, &first.body));
         assert_eq!(second.headers["authorization"], "Bearer s3cret");
-        assert_eq!(daemon.lines_with("can't be told").len(), 0, "in one attempt");
+        assert_eq!(daemon.lines_with("can't be notified").len(), 0, "in one attempt");
         assert_eq!(daemon.stop(), 0);
     }
 }
@@ -112,9 +112,9 @@ fn a_redirection_to_another_host_or_in_a_circle_is_not_followed() {
     let receivers = [webhook("on-call", &server.url("/")), webhook("circle", &circle.url("/"))];
     let mut daemon = home.start(&config("en", &receivers.concat()));
     ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
-    let line = daemon.wait_line("Receiver on-call can't be told", SOON);
+    let line = daemon.wait_line("Receiver on-call can't be notified", SOON);
     assert!(line.contains("HTTP status 307, a redirection, which is not followed"), "{line}");
-    daemon.wait_line("Receiver circle can't be told", SOON);
+    daemon.wait_line("Receiver circle can't be notified", SOON);
     for server in [&server, &circle] {
         assert_eq!(all_notified(server, 1), [["A firing"]]);
     }
@@ -176,16 +176,16 @@ fn a_receiver_is_failing_while_any_notification_fails() {
     let publisher = ReadingPublisher::of(&mut daemon);
     server.answer(&[Answer::Status(500)]);
     publisher.publish("A", "Hall", HOT, 0);
-    daemon.wait_line("Receiver on-call can't be told", SOON);
+    daemon.wait_line("Receiver on-call can't be notified", SOON);
     // The retry comes after the other group's, which succeeds.
     server.answer(&[Answer::Status(500), Answer::Status(500), Answer::Status(500)]);
     daemon.wait_until("more tries", SOON, || server.requests().len() == 4);
     publisher.publish("B", "Roof", HOT, 0);
     assert_eq!(all_notified(&server, 1), [["B firing"]]);
     assert!(status(&home).contains("receiver on-call fails: it answers with HTTP status 500"));
-    assert_eq!(daemon.lines_with("can be told again").len(), 0);
+    assert_eq!(daemon.lines_with("can be notified again").len(), 0);
     assert_eq!(all_notified(&server, 2)[1], ["A firing"]);
-    daemon.wait_line("Receiver on-call can be told again", SOON);
+    daemon.wait_line("Receiver on-call can be notified again", SOON);
     assert_eq!(daemon.stop(), 0);
 }
 
@@ -195,7 +195,7 @@ fn a_reload_retries_denied_notifications_at_once() {
     server.answer(&[Answer::After(3600)]);
     let mut daemon = home.start(&config("en", &webhook("on-call", &server.url("/"))));
     ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
-    daemon.wait_line("Receiver on-call can't be told", SOON);
+    daemon.wait_line("Receiver on-call can't be notified", SOON);
     let reloaded = run_vigie(&home, &["reload", "-c", "vigie.toml"]);
     assert!(reloaded.status.success(), "{reloaded:?}");
     server.wait_taken(1, AT_ONCE);
@@ -211,7 +211,7 @@ fn a_proxy_is_used_and_retried_when_it_refuses() {
     let keys = "type = \"webhook\"\nurl = \"http://hooks.plant.example/x\"\nproxy_file = \"proxy\"";
     let mut daemon = home.start(&config("en", &receiver("on-call", keys)));
     ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
-    let line = daemon.wait_line("Receiver on-call can't be told", SOON);
+    let line = daemon.wait_line("Receiver on-call can't be notified", SOON);
     let refuses = format!("the proxy {} refuses: HTTP status 407; check the user", proxy.address());
     assert!(line.contains(&refuses), "{line}");
     home.write("proxy", &login("r1ght"));
@@ -240,7 +240,7 @@ fn the_environments_proxy_is_used_except_for_loopback_and_no_proxy() {
     ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     assert_eq!(server.wait_taken(1, SOON)[0].path, "/far");
     assert_eq!(direct.wait_taken(1, SOON)[0].path, "/here");
-    daemon.wait_line("Receiver inside can't be told", SOON);
+    daemon.wait_line("Receiver inside can't be notified", SOON);
     assert_eq!(proxy.asked(), ["hooks.plant.example:8080"]);
     assert_eq!(daemon.stop(), 0);
 }
@@ -256,7 +256,7 @@ fn a_host_that_a_proxy_cant_reach_is_retried() {
     );
     let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
     ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
-    let line = daemon.wait_line("Receiver on-call can't be told", SOON);
+    let line = daemon.wait_line("Receiver on-call can't be notified", SOON);
     assert!(line.contains("can't reach hooks.plant.example: HTTP status 503"), "{line}");
     proxy.refuse(None);
     assert_eq!(all_notified(&server, 1), [["A firing"]]);

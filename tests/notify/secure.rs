@@ -27,7 +27,7 @@ fn a_web_server_is_notified_only_with_a_valid_certificate() {
     ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     good.wait_taken(1, SOON);
     for name in ["unknown", "other", "past"] {
-        let line = daemon.wait_line(&format!("Receiver {name} can't be told"), SOON);
+        let line = daemon.wait_line(&format!("Receiver {name} can't be notified"), SOON);
         assert!(line.contains("no secure connection"), "{line}");
     }
     assert_eq!(daemon.stop(), 0);
@@ -55,7 +55,7 @@ fn a_mail_server_is_notified_only_by_tls_with_a_valid_certificate() {
     ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     good.wait_mails(1, SOON);
     for name in ["other", "plain"] {
-        daemon.wait_line(&format!("Receiver {name} can't be told"), SOON);
+        daemon.wait_line(&format!("Receiver {name} can't be notified"), SOON);
     }
     assert_eq!(daemon.stop(), 0);
     assert!(other.mails().is_empty() && plain.mails().is_empty());

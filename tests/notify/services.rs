@@ -240,7 +240,7 @@ fn no_log_and_no_status_contains_a_topic_or_a_token() {
     let mut daemon = home.start(&config("en", &tables(&services, "")));
     ReadingPublisher::of(&mut daemon).publish("T_1", "Hall", HOT, 0);
     for service in &services {
-        let line = daemon.wait_line(&format!("Receiver {} can't be told", service.name), SOON);
+        let line = daemon.wait_line(&format!("Receiver {} can't be notified", service.name), SOON);
         assert!(line.contains("(it says: there is no ***)"), "{line}");
         said(service, 1);
     }

@@ -71,7 +71,7 @@ fn downtime_is_exact_to_the_minute_and_pending_starts_are_notified_together() {
     daemon.kill();
     people.always(Answer::Status(503));
     let mut daemon = home.start(&config);
-    daemon.wait_line("Receiver people can't be told", SOON);
+    daemon.wait_line("Receiver people can't be notified", SOON);
     daemon.kill();
     people.always(Answer::Status(200));
     let mut daemon = home.start(&config);

@@ -123,9 +123,9 @@ fn a_failing_receiver_is_a_problem_until_it_accepts() {
         server.always(Answer::Status(200));
         fixture.publish_reading(&format!("U_{round}"), 38.0);
         wait_end(&fixture.home, &mut fixture.daemon, "on-call");
-        fixture.daemon.wait_lines("Receiver on-call can be told again", round + 1, SOON);
+        fixture.daemon.wait_lines("Receiver on-call can be notified again", round + 1, SOON);
     }
     let log = fixture.daemon.log();
-    assert_eq!(log.matches("can be told again").count(), 2, "{log}");
+    assert_eq!(log.matches("can be notified again").count(), 2, "{log}");
     assert_eq!(fixture.daemon.stop(), 0);
 }

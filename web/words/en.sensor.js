@@ -123,7 +123,7 @@ const system = {
     child: (/** @type {string} */ name, /** @type {string} */ state) => `${name}: ${state}`,
     notConnected: (/** @type {string} */ name) => `not connected to ${name}`,
     queue: (/** @type {string} */ name) => `the queue ${name} is nearly full`,
-    receiver: (/** @type {string} */ name) => `${name} can't be told: deliveries fail`,
+    receiver: (/** @type {string} */ name) => `${name} can't be notified: deliveries fail`,
     disk: (/** @type {string} */ days) => `the disk will be full in ${days}`,
   },
   tree: "Supervision",

@@ -131,7 +131,7 @@ impl Evaluator {
             }
             LogNote::MadeRoom(sensor_id) => {
                 if let Some(more) = self.lines.made_room.admit(now) {
-                    log::warn!(target: "vigie::alerts", "{sensor_id} is no longer watched until it is heard again, with {more} more since the last line: it was heard once only, and made room for others. There are {MOST_SERIES} sensors: look for a device that makes up ids");
+                    log::warn!(target: "vigie::alerts", "{sensor_id} is no longer monitored until its next reading, with {more} more since the last line: it had a single reading, and was dropped at the limit of {MOST_SERIES} series. Look for a device that invents ids");
                 }
             }
             LogNote::ClockUnset { sensor_id, says } => {

@@ -29,10 +29,10 @@ pub static WORDS: NotifyWords = NotifyWords {
     sent: |receiver, subject| format!("📨 {receiver} was told: {subject}"),
     failed: |receiver, why, seconds| {
         format!(
-            "❌ Receiver {receiver} can't be told: {why}. Next try in {seconds:.1} s; nothing is lost"
+            "❌ Receiver {receiver} can't be notified: {why}. Next try in {seconds:.1} s; nothing is lost"
         )
     },
-    works_again: |receiver| format!("✅ Receiver {receiver} can be told again"),
+    works_again: |receiver| format!("✅ Receiver {receiver} can be notified again"),
     given_up: |receiver, subject, why| {
         format!(
             "❌ Receiver {receiver} refuses a notification, which is given up: {why}. It said: \

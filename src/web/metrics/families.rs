@@ -228,7 +228,7 @@ fn receivers(out: &mut Families, receivers: &[ReceiverStatus]) {
     let of = |figure: fn(&ReceiverStatus) -> f64| {
         receivers.iter().map(move |it| (label("receiver", &it.name), figure(it)))
     };
-    let help = "Whether a receiver can't be told, or refused an alarm that is active";
+    let help = "Whether a receiver can't be notified, or refused an alarm that is active";
     let failing = |it: &ReceiverStatus| flag(it.state == ReceiverState::Failing);
     out.many(Kind::Gauge, "vigie_receiver_failing", help, of(failing));
     let help = "Alarms with news that a receiver has not been told";

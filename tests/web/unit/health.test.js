@@ -48,7 +48,7 @@ test("each thing that is wrong is told, with its beginning where that is known",
     { what: "T1: failed, waits for its restart", since },
     { what: "not connected to HiveMQ Cloud", since },
     { what: "the queue Sensors to intake is nearly full", since: null },
-    { what: "mail can't be told: deliveries fail", since },
+    { what: "mail can't be notified: deliveries fail", since },
     { what: "the disk will be full in 6 days", since: null },
   ]);
 });
