@@ -1,8 +1,8 @@
-//! The tree of an expression that was checked: what is left has a meaning, and a bounded cost.
+//! Tree of a validated expression: well typed, with bounded cost.
 
 use super::functions::Function;
 
-/// Name in place of `$base`, which CEL's grammar doesn't take; of the same length.
+/// Substitute for `$base`, which CEL's grammar rejects; of the same length.
 pub(super) const BASE: &str = "_base";
 
 /// A node of the tree.
@@ -13,11 +13,11 @@ pub(super) enum Node {
     Item,
     Topic,
     Base,
-    /// `a.b`.
+    /// `a.b`: member access.
     Field(Box<Node>, Box<str>),
-    /// `a[b]`: a position of a list, or a key of an object.
+    /// `a[b]`: element of a list, or value of a key of an object.
     Index(Box<[Node; 2]>),
-    /// `has(a.b)`: whether the key is there.
+    /// `has(a.b)`: whether the key exists.
     Has(Box<Node>, Box<str>),
     Not(Box<Node>),
     Negative(Box<Node>),
@@ -26,14 +26,14 @@ pub(super) enum Node {
     Choice(Box<[Node; 3]>),
     Arithmetic(Arithmetic, Box<[Node; 2]>),
     Comparison(Comparison, Box<[Node; 2]>),
-    /// `a in [1, 2]`.
+    /// `a in [1, 2]`: membership in a literal list.
     IsOneOf(Box<Node>, Vec<Literal>),
     /// `"a" in b`: whether an object has the key.
     IsKey(Box<[Node; 2]>),
     Call(Function, Vec<Node>),
 }
 
-/// A value that is written in the expression.
+/// A literal.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Literal {
     Null,
@@ -61,16 +61,16 @@ pub(super) enum Comparison {
     GreaterOrEqual,
 }
 
-/// What a node's result is, as far as that can be seen without a message.
+/// Type of a node's result, as far as known without a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Whatever the message has there.
+    /// Depends on the message.
     Any,
     Truth,
     Number,
     Text,
     Null,
-    /// A list or an object.
+    /// List or object.
     Container,
 }
 
@@ -86,7 +86,7 @@ impl Kind {
         }
     }
 
-    /// Whether it may be of another kind.
+    /// Whether values of this type may have the other type.
     pub(super) fn may_be(self, other: Self) -> bool {
         self == Self::Any || self == other
     }
