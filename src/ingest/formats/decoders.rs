@@ -1,8 +1,8 @@
-//! All formats with their state from earlier messages: announced devices, name aliases.
+//! All formats with the state learned from earlier messages: announced devices, name aliases.
 //!
-//! Always: state changes by decoding alone; each change is stored with its batch, so a restart has the state as of
-//! that record. A message is decoded by the first format that claims it. Never: more than [`MOST_BYTES`] for a
-//! format.
+//! Always: state changes by decoding only, and each change is stored with its batch, so a restart
+//! restores the state as of that record. The first format that claims a message decodes it. Never:
+//! more than [`MOST_BYTES`] of state per format.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,20 +10,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::{Claim, Decoded, Filter, Format, Formats, Message, Request, StateChange};
 use crate::domain::{DISK, DecoderChange, FINDER, News, is_of_findings};
 
-/// Limit of a format's state in bytes: four definitions of the largest existing device, or about ten thousand small
-/// ones. Any client chooses what is announced.
+/// Size limit of a format's state, in bytes: four definitions of the largest known device, or about
+/// ten thousand small ones. Announcements come from untrusted clients.
 pub const MOST_BYTES: usize = 16 << 20;
 
-/// A message as one format decoded it.
+/// Result of decoding a message.
 #[derive(Debug)]
 pub struct Taken<'a> {
-    /// Index of the format.
+    /// Index of the format that decoded it.
     pub place: usize,
     /// Name of the format.
     pub rule: &'a str,
-    /// Whether the format reads Home Assistant's discovery.
+    /// Whether the format decodes Home Assistant's discovery.
     pub is_home_assistants: bool,
-    /// Content, or the reason why it can't be used.
+    /// Content, or the reason why the message is invalid.
     pub decoded: Result<Decoded, String>,
 }
 
@@ -33,18 +33,18 @@ pub struct Decoders {
     has_learned: bool,
 }
 
-/// A format, and the sizes of its state.
+/// A format with the size of its state.
 struct Remembering {
     format: Box<dyn Format>,
     key: String,
-    /// Bytes of key and value, by key.
+    /// Size of each entry, key and value, in bytes.
     sizes: HashMap<Box<str>, usize>,
     num_bytes: usize,
     num_requests: usize,
 }
 
 impl Decoders {
-    /// Restores stored state. That of removed formats is ignored.
+    /// Restores stored state. State of removed formats is ignored.
     #[must_use]
     pub fn new(formats: &Formats, stored: Vec<DecoderChange>) -> Self {
         let mut all: Vec<_> = formats.0.iter().map(|it| Remembering::new(it.fresh())).collect();
@@ -56,7 +56,7 @@ impl Decoders {
         Self { formats: all, has_learned: true }
     }
 
-    /// Parts of its table that a message lacks, by the format that claims its topic.
+    /// Table keys that a message lacks, for the format that claims its topic.
     #[must_use]
     pub fn explain(&self, message: &Message<'_>) -> Vec<String> {
         let owner = owner(self.formats.iter().map(|it| it.format.claim(message.topic)));
@@ -72,31 +72,32 @@ impl Decoders {
         owner.is_some_and(|(place, _)| self.formats[place].format.is_description(topic))
     }
 
-    /// Whether nothing on a topic is a reading, whatever its messages are.
+    /// Whether messages on a topic are ignored regardless of their payload.
     #[must_use]
     pub fn ignores(&self, topic: &str) -> bool {
         let owner = owner(self.formats.iter().map(|it| it.format.claim(topic)));
         owner.is_some_and(|(_, claim)| matches!(claim, Claim::Ignores | Claim::Drops))
     }
 
-    /// Filters of all formats in their present state, if they may have changed since the last call.
+    /// Filters of all formats for their current state; `None` if unchanged since the last call.
     pub fn take_filters(&mut self) -> Option<Vec<Filter>> {
         let has_learned = std::mem::take(&mut self.has_learned);
         has_learned.then(|| self.formats.iter().flat_map(|it| it.format.filters()).collect())
     }
 
-    /// Requests to publish so that devices go on publishing.
+    /// Requests to publish, which keep devices publishing.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.formats.iter().flat_map(|it| it.format.requests()).collect()
     }
 
-    /// Claim of each format on a topic, in the order in which they are tried.
+    /// Claims of all formats on a topic, in order of precedence.
     pub fn claims<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = (&'a str, Claim)> {
         self.formats.iter().map(move |it| (it.format.name(), it.format.claim(topic)))
     }
 
-    /// Decodes a message, and appends state changes to `changes`. `None` if no format claims the topic.
+    /// Decodes a message and appends state changes to `changes`; `None` if no format claims the
+    /// topic.
     pub fn decode(
         &mut self,
         message: &Message<'_>,
@@ -117,8 +118,8 @@ impl Decoders {
     }
 }
 
-/// The deciding claim on a topic, with its index: the first that decodes or drops it, or else the first that
-/// ignores it. `None` if no format claims it.
+/// Deciding claim on a topic, with the index of its format: the first to decode or drop it,
+/// otherwise the first to ignore it. `None` if no format claims it.
 pub(super) fn owner(claims: impl Iterator<Item = Claim>) -> Option<(usize, Claim)> {
     let mut ignoring = None;
     for claim in claims.enumerate() {
@@ -136,19 +137,21 @@ impl Remembering {
         Self { key: format.key(), format, sizes: HashMap::new(), num_bytes: 0, num_requests: 0 }
     }
 
-    /// Decodes a message and applies its state changes. Also returns whether filters or requests may have changed.
+    /// Decodes a message and applies its state changes. Also returns whether filters or requests
+    /// may have changed.
     fn decode(
         &mut self,
         message: &Message<'_>,
         changes: &mut Vec<DecoderChange>,
     ) -> (Result<Decoded, String>, bool) {
         let mut wanted: Vec<StateChange> = Vec::new();
-        // A message that causes a panic would cause it again at each restart. It changes nothing.
+        // A message that causes a panic changes no state; otherwise the panic would recur at every
+        // restart.
         let decode = AssertUnwindSafe(|| self.format.decode(message, &mut wanted));
         let Ok(decoded) = catch_unwind(decode) else {
             return (Err("the decoder panicked on it".into()), false);
         };
-        // Only descriptions change filters; requests are compared by number.
+        // Only descriptions change filters; requests are compared by their number.
         let may_have_learned = !wanted.is_empty() && self.format.is_description(message.topic);
         let mut has_room = true;
         for (key, value) in wanted {
@@ -173,7 +176,7 @@ impl Remembering {
         (decoded, may_have_learned || is_other)
     }
 
-    /// Whether the change fitted in.
+    /// Applies a state change. Returns false if it exceeds the size limit and was discarded.
     fn apply(&mut self, key: &str, value: Option<&Vec<u8>>) -> bool {
         let before = self.sizes.get(key).copied().unwrap_or(0);
         let after = value.map_or(0, |value| key.len() + value.len());

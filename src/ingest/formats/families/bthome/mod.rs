@@ -1,15 +1,19 @@
-//! BTHome 2: open format of Bluetooth advertisements, passed on by gateways as hexadecimal service data.
+//! BTHome 2: open format of Bluetooth advertisements, forwarded by gateways as hexadecimal service
+//! data.
 //!
-//! * Topics, id, time, availability: those of the gateway, see [`super::theengs`], whose decoder this preset shares.
-//!   The preset is another name for the same table: of two tables with one base the first takes all messages.
-//! * Value: `servicedata`, where `servicedatauuid` is 0xFCD2. Byte 0: bit 0 encrypted, bit 1 an address follows, bits
-//!   5-7 version 2. Then objects: an id, and a little-endian integer with a factor. The id alone says how long an
-//!   object is, so reading ends at the first unknown one; the objects before it count.
-//! * Unit: of the object id.
-//! * Traps: several objects of one quantity are probes, numbered from 1 (`<MAC>/1`, `<MAC>/2`). States that share a
-//!   word with a number have names of their own: `battery_low`, `power_on`, `moisture_detected`, `gas_detected`.
-//!   Button and dimmer events, text, raw bytes and device information are no readings. Encrypted data has no values
-//!   without its key. A device repeats a packet, and several gateways pass it on: each arrival is a reading.
+//! * Topics, id, time, availability: those of the gateway, see [`super::theengs`], whose decoder
+//!   this preset shares. The preset is an alias of the same table: of two tables with one base, the
+//!   first receives all messages.
+//! * Value: `servicedata`, if `servicedatauuid` is 0xFCD2. Byte 0: bit 0 encrypted, bit 1 an
+//!   address follows, bits 5-7 version 2. Then objects: an id, and a little-endian integer with a
+//!   factor. The id determines the length of an object, so decoding stops at the first unknown one;
+//!   the objects before it are used.
+//! * Unit: implied by the object id.
+//! * Traps: several objects of one quantity are probes, numbered from 1 (`<MAC>/1`, `<MAC>/2`).
+//!   States that share a word with a number have distinct names: `battery_low`, `power_on`,
+//!   `moisture_detected`, `gas_detected`. Button and dimmer events, text, raw bytes and device
+//!   information are not readings. Encrypted data has no values without its key. A device repeats
+//!   each packet, and several gateways may forward it: each message is a reading.
 //! * Source: <https://bthome.io/format>.
 
 mod objects;
@@ -24,30 +28,31 @@ use super::theengs::Theengs;
 use crate::config::PresetTable;
 use crate::ingest::formats::kit::{Builder, Stamp, values};
 
-/// The format of a table.
+/// Creates the format of a table.
 ///
 /// # Errors
-/// If its base has wildcards.
+/// If the base has wildcards.
 pub fn new(table: &PresetTable, zone: Tz) -> Result<Theengs, String> {
     Theengs::named("bthome", table, zone)
 }
 
-/// Longest data of one extended advertisement, in bytes.
+/// Maximum length of service data in an extended advertisement, in bytes.
 const LONGEST_DATA: usize = 254;
 
-/// Service data of the format.
+/// BTHome service data.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Packet {
-    /// Its objects.
+    /// Objects of an unencrypted packet.
     Plain(Vec<u8>),
-    /// Readable with the device's key only.
+    /// Encrypted with the device's key.
     Encrypted,
 }
 
-/// The packet in a gateway's message; `None` for service data of other formats, or none.
+/// Extracts the BTHome packet of a gateway's message; `None` if there is no service data, or of
+/// another format.
 ///
 /// # Errors
-/// If it is not hexadecimal, empty or too long, or of another version of the format.
+/// If the service data is not hexadecimal, empty, too long, or of another version of BTHome.
 pub fn packet(fields: &Map<String, Json>) -> Result<Option<Packet>, String> {
     let text = |key| fields.get(key).and_then(Json::as_str);
     let (Some(uuid), Some(data)) = (text("servicedatauuid"), text("servicedata")) else {
@@ -71,14 +76,14 @@ pub fn packet(fields: &Map<String, Json>) -> Result<Option<Packet>, String> {
     Ok(Some(Packet::Plain(objects.to_vec())))
 }
 
-/// Whether a service is BTHome's: `fcd2`, `0xfcd2`, or the whole 128 bits.
+/// Whether a service UUID is BTHome's: `fcd2`, `0xfcd2`, or the 128-bit form.
 fn is_bthome(uuid: &str) -> bool {
     let uuid = uuid.trim().to_ascii_lowercase();
     let short = uuid.strip_prefix("0x").unwrap_or(&uuid);
     matches!(short, "fcd2" | "0000fcd2-0000-1000-8000-00805f9b34fb")
 }
 
-/// One value of a packet.
+/// A measured value in fixed-point form: `scaled` / 10^`decimals`.
 struct Measured {
     quantity: &'static str,
     unit: &'static str,
@@ -86,7 +91,7 @@ struct Measured {
     decimals: u32,
 }
 
-/// Adds the measured values among a packet's objects.
+/// Adds the measured values of a packet's objects.
 pub fn add(objects: &[u8], sensor: &str, stamp: Stamp, builder: &mut Builder) {
     let (measured, fault) = read(objects);
     let num_of = |quantity, of: &[Measured]| of.iter().filter(|it| it.quantity == quantity).count();
@@ -103,7 +108,7 @@ pub fn add(objects: &[u8], sensor: &str, stamp: Stamp, builder: &mut Builder) {
     }
 }
 
-/// The measured values up to the first unknown object, and what is wrong with the object that is cut off.
+/// Decodes the objects up to the first unknown id; also returns the fault of a truncated object.
 fn read(objects: &[u8]) -> (Vec<Measured>, Option<String>) {
     let mut measured = Vec::new();
     let mut rest = objects;
@@ -118,7 +123,7 @@ fn read(objects: &[u8]) -> (Vec<Measured>, Option<String>) {
     (measured, None)
 }
 
-/// The bytes of an object, and those behind it; `None` where they end too early.
+/// Splits off the bytes of an object; `None` if they are truncated.
 fn split(object: Object, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     match object {
         Object::Number(Number { size, .. }) | Object::Skipped(size) => bytes.split_at_checked(size),
@@ -144,7 +149,7 @@ fn value(object: Object, bytes: &[u8]) -> Option<Measured> {
     }
 }
 
-/// A little-endian integer of at most 4 bytes.
+/// Little-endian integer of at most 4 bytes.
 fn integer(bytes: &[u8], is_signed: bool) -> i64 {
     let unsigned = bytes.iter().rev().fold(0_i64, |sum, byte| sum << 8 | i64::from(*byte));
     let is_negative = is_signed && bytes.last().is_some_and(|byte| *byte >= 0x80);

@@ -1,12 +1,13 @@
-//! Expressions of a mapping, in CEL (Common Expression Language): `payload.raw / 10`, `item.q ==
-//! 192`. Pure.
+//! Expressions of a mapping, in CEL (Common Expression Language). Pure.
+//!
+//! Examples: `payload.raw / 10`, `item.q == 192`.
 //!
 //! | Name | Meaning |
 //! |---|---|
 //! | `payload` | the payload: JSON, the list of its fields in a table with `split`, or a string |
 //! | `item` | the element in a table with `each`; otherwise the payload |
 //! | `topic` | the levels of the topic, a list of strings: `topic[1]` |
-//! | `$base` | the value of `time_base`, in expressions for the time: a number; a time string counts as Unix time in seconds |
+//! | `$base` | the value of `time_base`, for timestamps: a number, or Unix time in seconds |
 //!
 //! Grammar and parser are those of the `cel` crate. The evaluator is separate: it borrows the
 //! message's JSON and uses JSON's types. The only numeric type is the double, so `payload.raw / 10`
