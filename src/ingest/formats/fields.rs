@@ -44,7 +44,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Vec::with_capacity(8); // a reading has five, and room for a few more
+        let mut fields = Vec::with_capacity(8); // a reading has five; leaves room for more
         while let Some(entry) = map.next_entry()? {
             fields.push(entry);
         }

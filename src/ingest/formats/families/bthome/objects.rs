@@ -133,7 +133,7 @@ const OBJECTS: [(u8, Object); 93] = [
     (0x4D, unsigned(4, "energy", "kWh", 3)),
     (0x4E, unsigned(4, "volume", "L", 3)),
     (0x4F, unsigned(4, "water", "L", 3)),
-    (0x50, Skipped(4)), // a time, of what the format doesn't say
+    (0x50, Skipped(4)), // a time; its meaning is unspecified
     (0x51, unsigned(2, "acceleration", "m/s²", 3)),
     (0x52, unsigned(2, "gyroscope", "°/s", 3)),
     (0x53, Sized), // text
@@ -149,7 +149,7 @@ const OBJECTS: [(u8, Object); 93] = [
     (0x5D, signed(2, "current", "A", 3)),
     (0x5E, unsigned(2, "direction", "°", 2)),
     (0x5F, unsigned(2, "precipitation", "mm", 1)),
-    (0x60, Skipped(1)), // channel: which button an event is of
+    (0x60, Skipped(1)), // channel: button of an event
     (0x61, unsigned(2, "rotational_speed", "rpm", 0)),
     (0x62, signed(4, "speed", "m/s", 6)),
     (0x63, signed(4, "acceleration", "m/s²", 6)),

@@ -237,8 +237,8 @@ impl Format for MappingFormat {
         }
     }
 
-    /// Keys of the table that a message lacks, one line each, such as `values.humidity: nothing at
-    /// /h; keys here: hum, t`.
+    /// Keys of the table that a message lacks, one line each, such as
+    /// `values.humidity: nothing at /h; keys here: hum, t`.
     ///
     /// A message of another table or with an invalid payload yields one line; a unit or
     /// availability message none.

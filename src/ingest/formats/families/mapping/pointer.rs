@@ -208,8 +208,8 @@ impl Pointer {
         format!("nothing at {}; {}{}", self.text, content(value, &of), self.elsewhere(element))
     }
 
-    /// Hint if the pointer would match with the leading `/` added or removed, such as `; each
-    /// element has t: write it without /`.
+    /// Hint if the pointer would match with the leading `/` added or removed, such as
+    /// `; each element has t: write it without /`.
     fn elsewhere(&self, element: &Place<'_>) -> String {
         if element.stops.is_empty() || self.num_up > 0 || self.num_stars() > 0 {
             return String::new();

@@ -17,8 +17,8 @@
 //!   that disappears from the list is removed.
 //! * **Traps** A message repeats every attribute in the bridge's cache, also at its start;
 //!   `last_seen` gives their age. The unit of an attribute differs between devices (`voltage`: V of
-//!   a plug, mV of a battery). Messages of groups duplicate those of their members. With `output:
-//!   attribute_and_json` each value arrives twice.
+//!   a plug, mV of a battery). Messages of groups duplicate those of their members. With
+//!   `output: attribute_and_json` each value arrives twice.
 //! * **Source** zigbee2mqtt.io (topics, exposes, availability), `lib/controller.ts`,
 //!   `lib/extension/availability.ts`.
 

@@ -114,7 +114,7 @@ fn decimal<'a>(operator: Operator, a: f64, b: f64) -> Outcome<'a> {
         Operator::DivideWhole => (a / b).floor(),
         Operator::Remainder => a - (a / b).floor() * b,
         Operator::Power => a.powf(b),
-        Operator::Join => return Err(Failure::Nothing), // never: it is of texts
+        Operator::Join => return Err(Failure::Nothing), // unreachable: handled by `apply`
     }))
 }
 
