@@ -1,5 +1,5 @@
-//! Availability messages of devices and their Last Wills: `online` or `offline`, plain or as `{"state":"offline"}`.
-//! Pure.
+//! Availability messages of devices and their Last Wills: `online` or `offline`, as plain text or
+//! as `{"state":"offline"}`. Pure.
 
 use serde_json::Value as Json;
 
@@ -7,10 +7,10 @@ use super::kit::json;
 use super::{Decoded, Message};
 use crate::domain::{Availability, Presence, Reach, SensorId};
 
-/// An empty payload deletes a retained message, and has no content.
+/// Decodes an availability message. An empty payload, which clears a retained message, is ignored.
 ///
 /// # Errors
-/// Reason why the message can't be used, as text for people.
+/// Human-readable reason why the message is invalid.
 pub fn decode(sensor: &str, message: &Message<'_>) -> Result<Decoded, String> {
     let text = json::text(message.payload)?;
     if text.is_empty() {
@@ -30,7 +30,7 @@ pub fn decode(sensor: &str, message: &Message<'_>) -> Result<Decoded, String> {
     Ok(Decoded { availability: vec![availability], ..Decoded::default() })
 }
 
-/// `online` or `offline`, in any case.
+/// Parses `online` or `offline`, case-insensitive.
 ///
 /// # Errors
 /// If the word is unknown.

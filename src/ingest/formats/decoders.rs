@@ -10,20 +10,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::{Claim, Decoded, Filter, Format, Formats, Message, Request, StateChange};
 use crate::domain::{DISK, DecoderChange, FINDER, News, is_of_findings};
 
-/// Limit of a format's state in bytes: four definitions of the largest existing device, or about ten thousand small
-/// ones. Any client chooses what is announced.
+/// Size limit of a format's state, in bytes: four definitions of the largest known device, or about
+/// ten thousand small ones. Announcements come from untrusted clients.
 pub const MOST_BYTES: usize = 16 << 20;
 
-/// A message as one format decoded it.
+/// Result of decoding a message.
 #[derive(Debug)]
 pub struct DecodedMessage<'a> {
-    /// Index of the format.
+    /// Index of the format that decoded it.
     pub place: usize,
     /// Name of the format.
     pub rule: &'a str,
-    /// Whether the format reads Home Assistant's discovery.
+    /// Whether the format decodes Home Assistant's discovery.
     pub is_home_assistants: bool,
-    /// Content, or the reason why it can't be used.
+    /// Content, or the reason why the message is invalid.
     pub decoded: Result<Decoded, String>,
 }
 
@@ -33,11 +33,11 @@ pub struct Decoders {
     has_learned: bool,
 }
 
-/// A format, and the sizes of its state.
+/// A format with the size of its state.
 struct Remembering {
     format: Box<dyn Format>,
     key: String,
-    /// Bytes of key and value, by key.
+    /// Size of each entry, key and value, in bytes.
     sizes: HashMap<Box<str>, usize>,
     num_bytes: usize,
     num_requests: usize,
@@ -79,7 +79,7 @@ impl Decoders {
         owner.is_some_and(|(_, claim)| matches!(claim, Claim::Ignores | Claim::Drops))
     }
 
-    /// Filters of all formats in their present state, if they may have changed since the last call.
+    /// Filters of all formats for their current state; `None` if unchanged since the last call.
     pub fn take_filters(&mut self) -> Option<Vec<Filter>> {
         let has_learned = std::mem::take(&mut self.has_learned);
         has_learned.then(|| self.formats.iter().flat_map(|it| it.format.filters()).collect())
@@ -91,12 +91,13 @@ impl Decoders {
         self.formats.iter().flat_map(|it| it.format.requests()).collect()
     }
 
-    /// Claim of each format on a topic, in the order in which they are tried.
+    /// Claims of all formats on a topic, in order of precedence.
     pub fn claims<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = (&'a str, Claim)> {
         self.formats.iter().map(move |it| (it.format.name(), it.format.claim(topic)))
     }
 
-    /// Decodes a message, and appends state changes to `changes`. `None` if no format claims the topic.
+    /// Decodes a message and appends state changes to `changes`; `None` if no format claims the
+    /// topic.
     pub fn decode(
         &mut self,
         message: &Message<'_>,
@@ -117,8 +118,8 @@ impl Decoders {
     }
 }
 
-/// The deciding claim on a topic, with its index: the first that decodes or drops it, or else the first that
-/// ignores it. `None` if no format claims it.
+/// Deciding claim on a topic, with the index of its format: the first to decode or drop it,
+/// otherwise the first to ignore it. `None` if no format claims it.
 pub(super) fn owner(claims: impl Iterator<Item = Claim>) -> Option<(usize, Claim)> {
     let mut ignoring = None;
     for claim in claims.enumerate() {
@@ -136,7 +137,8 @@ impl Remembering {
         Self { key: format.key(), format, sizes: HashMap::new(), num_bytes: 0, num_requests: 0 }
     }
 
-    /// Decodes a message and applies its state changes. Also returns whether filters or requests may have changed.
+    /// Decodes a message and applies its state changes. Also returns whether filters or requests
+    /// may have changed.
     fn decode(
         &mut self,
         message: &Message<'_>,
@@ -173,7 +175,7 @@ impl Remembering {
         (decoded, may_have_learned || is_other)
     }
 
-    /// Whether the change fitted in.
+    /// Applies a state change. Returns false if it exceeds the size limit and was discarded.
     fn apply(&mut self, key: &str, value: Option<&Vec<u8>>) -> bool {
         let before = self.sizes.get(key).copied().unwrap_or(0);
         let after = value.map_or(0, |value| key.len() + value.len());

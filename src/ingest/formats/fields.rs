@@ -1,5 +1,5 @@
-//! Fields of a payload's JSON object, with texts borrowed from the payload unless they are escaped. Pure. The last
-//! of a repeated key counts, as in the origin.
+//! Fields of a JSON object. Strings without escapes are borrowed from the payload. Pure. Of a
+//! repeated key the last value is used, as in the origin.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,14 +8,14 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
-/// Fields as written: few, so a linear search is used.
+/// Fields in payload order. There are few, so lookup is a linear search.
 pub struct Fields<'a>(Vec<(Field<'a>, Field<'a>)>);
 
 /// Value of a field.
 pub enum Field<'a> {
-    /// A text, unescaped.
+    /// A string, unescaped.
     Text(Cow<'a, str>),
-    /// Anything but a text.
+    /// Any other JSON value.
     Other(Json),
 }
 
@@ -44,7 +44,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Vec::with_capacity(8); // a reading has five, and room for a few more
+        let mut fields = Vec::with_capacity(8); // a reading has five; leaves room for more
         while let Some(entry) = map.next_entry()? {
             fields.push(entry);
         }

@@ -1,12 +1,13 @@
-//! Payload formats: from a message on a topic to readings, or to the reason why there are none.
+//! Payload formats: they decode a message into readings, or into the reason why there are none.
 //!
-//! A [`Format`] is one table of the configuration: the topics of its messages, and their decoding. [`Formats`] has
-//! all of them; subscriptions, and what the embedded broker logs, follow from it. [`Decoders`] decode message after
-//! message: a format's state from earlier ones is stored with the readings, so that a log that is read again
-//! decodes equally. `families/` has a file per device family, `kit/` their common parts.
+//! A [`Format`] is one table of the configuration: the topics of its messages, and their decoding.
+//! [`Formats`] contains all of them and determines the subscriptions and what the embedded broker
+//! logs. [`Decoders`] decode messages in sequence. The state of a format is stored with the
+//! readings, so decoding a replayed log is deterministic. `families/` has one file per device
+//! family, `kit/` their common parts.
 //!
-//! Always: pure, a function of state and message; the receipt time is part of the message. Every sequence of bytes
-//! is handled, in bounded time and stack. Never: a clock, a panic.
+//! Always: pure, a function of state and message; the receipt time is part of the message. Every
+//! payload is handled in bounded time and stack. Never: a clock, a panic.
 
 mod availability;
 mod decoders;
@@ -30,57 +31,58 @@ pub use table::Table;
 
 use crate::domain::{Availability, Measurement, OperatorAction};
 
-/// The largest description of devices: that of a Zigbee network of hundreds.
+/// Size limit of a device description, in bytes; fits a Zigbee network with hundreds of devices.
 pub const MOST_DESCRIPTION_BYTES: usize = 4 << 20;
 
 /// A received message.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
-    /// Topic the message was published on.
+    /// Topic of the message.
     pub topic: &'a str,
-    /// Complete payload: its size is checked before it is decoded.
+    /// Complete payload; its size is limited before decoding.
     pub payload: &'a [u8],
-    /// Receipt time by the wall clock, in UTC; the reading's time if the payload has none.
+    /// Receipt time by the wall clock, in UTC. Used as the time of a reading if the payload has
+    /// none.
     pub received_at: DateTime<Utc>,
-    /// Whether the broker replayed it from its retained messages.
+    /// Whether the message was retained by the broker.
     pub is_replayed: bool,
 }
 
-/// Content of a message. Its parts may occur together; a message without content and faults was not meant as a
-/// reading.
+/// Content of a message; its parts may occur together. A message without content or faults was not
+/// intended as a reading.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Decoded {
-    /// Readings in the order of the payload.
+    /// Readings in payload order.
     pub measurements: Vec<Measurement>,
     /// Availability of devices.
     pub availability: Vec<Availability>,
-    /// Operator's action on an alarm.
+    /// Operator action on an alarm.
     pub action: Option<OperatorAction>,
-    /// Invalid values beside which others may be valid, each with the reason: at most [`MOST_FAULTS`].
+    /// Reasons for invalid values, up to [`MOST_FAULTS`]. Other values of the message may be valid.
     pub faults: Vec<String>,
     /// Number of faults, including those beyond the limit.
     pub num_faults: usize,
-    /// Why it brought nothing, for a person to read.
+    /// Human-readable reason why the message has no content.
     pub ignored: Option<Cow<'static, str>>,
 }
 
-/// Limit of reasons kept per message.
+/// Limit of stored fault reasons per message.
 pub const MOST_FAULTS: usize = 8;
 
 impl Decoded {
-    /// A message that was not meant as a reading, with the reason.
+    /// A message that was not intended as a reading, with the reason.
     #[must_use]
     pub fn ignored(why: impl Into<Cow<'static, str>>) -> Self {
         Self { ignored: Some(why.into()), ..Self::default() }
     }
 
-    /// True without any content.
+    /// True if there is no content. Faults are not content.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.measurements.is_empty() && self.availability.is_empty() && self.action.is_none()
     }
 
-    /// Adds a value that can't be used, with the reason.
+    /// Adds the reason for an invalid value.
     pub fn add_fault(&mut self, why: impl Into<String>) {
         self.num_faults += 1;
         if self.faults.len() < MOST_FAULTS {
@@ -89,25 +91,25 @@ impl Decoded {
     }
 }
 
-/// A format's claim on a topic.
+/// Claim of a format on a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
-    /// Its messages are decoded.
+    /// Messages are decoded.
     Decodes,
-    /// Brought by a filter, but meaningless to the format.
+    /// The topic matches a filter of the format, but carries no readings.
     Ignores,
-    /// Carries no readings, and no later format decodes it.
+    /// Carries no readings, and no later format may decode it.
     Drops,
-    /// Not of this format.
+    /// Not a topic of this format.
     Foreign,
 }
 
 /// Topic filter to subscribe to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Filter {
-    /// Filter as MQTT has it; never `#` alone.
+    /// MQTT topic filter; never `#` alone.
     pub text: String,
-    /// Whether the daemon needs it. A refused optional one is left out.
+    /// Whether the daemon requires it. If the broker rejects an optional filter, it is skipped.
     pub is_required: bool,
 }
 
@@ -119,102 +121,105 @@ impl Filter {
     }
 }
 
-/// Interval of requests in seconds: half of the timeout of Victron's portals.
+/// Interval of requests in seconds: half of the keepalive timeout of Victron's portals.
 pub const REQUEST_SECONDS: u64 = 30;
 
-/// A message that a device needs to go on publishing.
+/// A message that a device requires to continue publishing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Topic to publish it on, not retained.
+    /// Topic to publish to, without the retain flag.
     pub topic: String,
-    /// Payload that keeps the device publishing changes.
+    /// Payload that makes the device publish changed values.
     pub payload: &'static str,
-    /// Payload that has it publish the unchanged values, too: for the first request of a connection and now and then.
+    /// Payload that makes the device publish all values; used for the first request of a connection
+    /// and periodically.
     pub payload_for_all: &'static str,
 }
 
-/// Change of a format's state: a key of its own, and the new value, or `None` to delete it.
+/// Change of a format's state: a key unique within the format, and the new value; `None` deletes
+/// the entry.
 pub type StateChange = (Box<str>, Option<Vec<u8>>);
 
 /// One device table: a payload family with its settings and state.
 pub trait Format: Send + Sync {
-    /// Name of the rule, as `vigie decode` shows it.
+    /// Name of the rule, as shown by `vigie decode`.
     fn name(&self) -> &str;
 
-    /// Key that its state is stored under; never changes while its settings stay.
+    /// Key under which the state is stored; stable as long as the settings are unchanged.
     fn key(&self) -> String {
         self.name().to_owned()
     }
 
-    /// Filters of its messages, for the present state.
+    /// Filters to subscribe to in the current state.
     fn filters(&self) -> Vec<Filter>;
 
-    /// Filters of what its devices publish by configuration: its own, and ignored topics.
+    /// Filters of topics that devices publish to by configuration, including ignored topics.
     fn published(&self) -> Vec<Filter> {
         self.filters()
     }
 
-    /// Claim on a topic, for the present state. Of several formats the first that decodes it gets it.
+    /// Claim on a topic in the current state. If several formats decode it, the first one is used.
     fn claim(&self, topic: &str) -> Claim;
 
-    /// True if messages on a claimed topic describe devices: they change the format's state, and may have
-    /// [`MOST_DESCRIPTION_BYTES`].
+    /// True if messages on a claimed topic describe devices. They change the format's state, and
+    /// may be up to [`MOST_DESCRIPTION_BYTES`] long.
     fn is_description(&self, _topic: &str) -> bool {
         false
     }
 
-    /// True if it reads Home Assistant's discovery: its sensors exist there already, and are not published there
-    /// again.
+    /// True if the format decodes Home Assistant's discovery. Its sensors already exist there and
+    /// are not announced again.
     fn reads_home_assistant(&self) -> bool {
         false
     }
 
-    /// Decodes a message on a claimed topic, whatever its bytes. State changes go to `changes`.
+    /// Decodes a message on a claimed topic; accepts any payload. State changes are appended to
+    /// `changes`.
     ///
     /// # Errors
-    /// Reason why the message can't be used, as text for people.
+    /// Human-readable reason why the message is invalid.
     fn decode(
         &self,
         message: &Message<'_>,
         changes: &mut Vec<StateChange>,
     ) -> Result<Decoded, String>;
 
-    /// Applies a state change: right after the message, and again after a restart, in the order of the keys. `None`
-    /// deletes. An unreadable value of an earlier version is ignored.
+    /// Applies a state change: after the message, and at a restart in key order. `None` deletes the
+    /// entry. A value that is invalid in this version is ignored.
     fn remember(&mut self, _key: &str, _value: Option<&[u8]>) {}
 
-    /// Parts of its table that a message lacks, one line each: for a user who misses a value.
+    /// Table keys that a message lacks, one per line, to diagnose missing values.
     fn explain(&self, _message: &Message<'_>) -> Vec<String> {
         Vec::new()
     }
 
-    /// Requests to publish every [`REQUEST_SECONDS`], for the present state.
+    /// Requests to publish every [`REQUEST_SECONDS`] in the current state.
     fn requests(&self) -> Vec<Request> {
         Vec::new()
     }
 
-    /// A format with the same settings, without state.
+    /// Creates a format with the same settings and empty state.
     fn fresh(&self) -> Box<dyn Format>;
 }
 
-/// All formats in the order in which they are tried, without state. Cheap to clone.
+/// All formats in order of precedence, without state. Cloning increments a reference count.
 #[derive(Clone)]
 pub struct Formats(Arc<[Box<dyn Format>]>);
 
 impl Formats {
-    /// Formats in the order in which they are tried.
+    /// Collects formats in order of precedence.
     #[must_use]
     pub fn new(formats: Vec<Box<dyn Format>>) -> Self {
         Self(formats.into())
     }
 
-    /// Filters of all formats, each once.
+    /// Filters of all formats, deduplicated.
     #[must_use]
     pub fn filters(&self) -> Vec<Filter> {
         filters(&self.0)
     }
 
-    /// Filters of what devices publish by the configuration alone.
+    /// Filters of topics that devices publish to by configuration, for all formats.
     #[must_use]
     pub fn published(&self) -> Vec<Filter> {
         self.0.iter().flat_map(|format| format.published()).collect()
@@ -225,13 +230,13 @@ impl Formats {
         self.0.iter().map(|format| format.name())
     }
 
-    /// Whether a topic is of any format, be it that its messages mean nothing.
+    /// Whether any format claims a topic, including claims that ignore it.
     #[must_use]
     pub fn claims(&self, topic: &str) -> bool {
         self.of(topic).is_some()
     }
 
-    /// Whether messages on a topic are to be logged.
+    /// Whether messages on a topic are logged: a format decodes them.
     #[must_use]
     pub fn decodes(&self, topic: &str) -> bool {
         self.of(topic).is_some_and(|(_, claim)| claim == Claim::Decodes)
@@ -243,7 +248,7 @@ impl Formats {
         self.of(topic).is_some_and(|(format, _)| format.is_description(topic))
     }
 
-    /// Whether any of them reads Home Assistant's discovery.
+    /// Whether any format decodes Home Assistant's discovery.
     #[must_use]
     pub fn read_home_assistant(&self) -> bool {
         self.0.iter().any(|format| format.reads_home_assistant())

@@ -1,5 +1,7 @@
-//! The format of the system Vigie grew from, and the system's own topics: readings, availability of sensors,
-//! acknowledgements of alarms. Pure; remembers nothing.
+//! The origin's format and Vigie's own topics: readings, sensor availability, alarm
+//! acknowledgements. Pure and stateless.
+//!
+//! The origin is the system from which Vigie was derived.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -16,8 +18,8 @@ use crate::domain::{
 };
 use crate::wire::{Subject, Topics};
 
-/// The format of the system Vigie grew from: one JSON object a reading, its value under the
-/// quantity's name, which is the topic's level after `sensors`.
+/// The origin's format: one JSON object per reading, its value under the quantity's name, which is
+/// the topic level after `sensors`.
 #[derive(Debug, Clone)]
 pub struct OriginJson {
     topics: Topics,
@@ -25,7 +27,7 @@ pub struct OriginJson {
 }
 
 impl OriginJson {
-    /// Zone-less timestamps are local times of `zone`.
+    /// Creates the format; timestamps without an offset are local times of `zone`.
     #[must_use]
     pub const fn new(topics: Topics, zone: Tz) -> Self {
         Self { topics, zone }
@@ -89,7 +91,7 @@ impl OriginJson {
                 None => quantity.default_unit(),
             },
             quantity,
-            // A device without a clock: the time of receipt is the best there is.
+            // A device without a clock: the receipt is the best available timestamp.
             timestamp: timestamp.unwrap_or(message.received_at),
         };
         let clock = if timestamp.is_some() { ReadingClock::Sender } else { ReadingClock::Receipt };
@@ -111,10 +113,10 @@ impl OriginJson {
     }
 }
 
-/// Operator of an acknowledgement that names none: MQTT doesn't tell who sent it.
+/// Operator of an acknowledgement without a name. MQTT does not identify the publisher.
 const NOBODY: &str = "mqtt";
 
-/// The payload is empty, or `{"by":…,"why":…}`, either left out at will.
+/// Decodes an acknowledgement: an empty payload, or `{"by":…,"why":…}` with optional members.
 fn acknowledgement(alarm: &str, message: &Message<'_>) -> Result<Decoded, String> {
     let alarm = alarm.parse().map_err(|error: AlarmNameError| error.to_string())?;
     let operator = if message.payload.trim_ascii().is_empty() {
@@ -150,13 +152,13 @@ fn parse_object(text: &str) -> Result<Fields<'_>, String> {
     })
 }
 
-/// Whether the parser stumbled over `NaN`, `Infinity` or `-Infinity`, as Python writes them, or
-/// over a number too large for any type.
+/// Whether the parse error was caused by `NaN`, `Infinity` or `-Infinity`, as written by Python, or
+/// by a number out of range.
 fn names_no_number(text: &str, error: &serde_json::Error) -> bool {
     let Some(line) = text.lines().nth(error.line().saturating_sub(1)) else {
         return false;
     };
-    // The column counts bytes from 1 and points to the first or second byte of the word.
+    // The column is a byte count from 1 and points to the first or second byte of the word.
     let around = line.as_bytes().get(error.column().saturating_sub(2)..).unwrap_or_default();
     let starts = |word: &[u8]| {
         around.starts_with(word) || around.get(1..).is_some_and(|rest| rest.starts_with(word))
@@ -164,7 +166,7 @@ fn names_no_number(text: &str, error: &serde_json::Error) -> bool {
     starts(b"NaN") || starts(b"Infinity") || error.to_string().starts_with("number out of range")
 }
 
-/// A field that is present and not `null`.
+/// Value of a field; `None` if it is absent or `null`.
 fn present<'a, 'b>(fields: &'b Fields<'a>, key: &str) -> Option<&'b Field<'a>> {
     fields.get(key).filter(|field| !matches!(field, Field::Other(Json::Null)))
 }
@@ -177,7 +179,7 @@ fn text<'a>(fields: &'a Fields<'_>, key: &str) -> Result<Option<&'a str>, String
     }
 }
 
-/// Id in the payload, which may be a number, or else that of the topic.
+/// Sensor id from the payload, a string or number; otherwise from the topic.
 fn sensor_id(fields: &Fields<'_>, level: Option<&str>) -> Result<SensorId, String> {
     let number = match present(fields, "sensor_id") {
         Some(Field::Other(Json::Number(number))) => Some(number.to_string()),

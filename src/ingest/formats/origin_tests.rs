@@ -1,4 +1,4 @@
-//! The origin's format: what is understood, and why the rest is refused.
+//! The origin's format: accepted messages, and reasons for rejection.
 
 use chrono::{DateTime, TimeZone, Utc};
 use proptest::prelude::*;
@@ -212,7 +212,8 @@ proptest! {
         let _ = decode(SHARED, payload.as_bytes());
     }
 
-    /// A reading with one byte changed is another reading or refused for a reason; no panic.
+    /// A message with one altered byte is either a reading or rejected with a reason; it never
+    /// panics.
     #[test]
     fn damage_is_survived(reading in readings(), at: prop::sample::Index, byte: u8) {
         let mut payload = wire::reading(&reading, TimeStyle { naive: false, zone: Tz::UTC });

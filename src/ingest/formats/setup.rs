@@ -1,13 +1,14 @@
-//! From a configuration to its formats.
+//! Creation of the formats of a configuration.
 
 use super::{Format, Formats, OriginJson, families};
 use crate::config::{Config, Mistake};
 use crate::wire::Topics;
 
-/// The formats of a configuration: the origin's topics first, then the tables of devices in their order.
+/// Creates the formats of a configuration: the origin's format first, then the device tables in
+/// order.
 ///
 /// # Errors
-/// Every mistake in the tables, each with the byte of the file that its table starts at.
+/// All mistakes of the tables, each with the byte offset of its table in the file.
 pub fn formats(config: &Config) -> Result<Formats, Vec<(usize, Mistake)>> {
     let topics = Topics::new(&config.mqtt.topic_prefix, config.mqtt.reading_topic);
     let zone = config.times.zone;

@@ -1,6 +1,6 @@
-//! Settings common to all device tables: which sensors are accepted, their names and location.
+//! Settings common to all device tables: accepted sensors, their names and location.
 //!
-//! Always: applied to what the family decoded, so a family is independent of it.
+//! Always: applied to the output of the family, so families are independent of them.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub struct Table {
 
 #[derive(Clone)]
 struct Settings {
-    /// Replaces the family's name if an earlier table has that.
+    /// Overrides the family's name if an earlier table has the same one.
     name: Option<Box<str>>,
     location: Option<Location>,
     only: Vec<String>,
@@ -44,7 +44,7 @@ impl Table {
         Self { format, settings }
     }
 
-    /// Names it after its key, so that two tables of one family differ.
+    /// Uses the state key as name, to distinguish tables of one family.
     pub fn tell_apart(&mut self) {
         self.settings.name = Some(self.format.key().into());
     }
@@ -134,18 +134,20 @@ impl Settings {
         Ok(())
     }
 
-    /// True if the patterns accept a sensor, or one quantity of it. A device is accepted if one of its sensors may
-    /// be.
+    /// Whether the patterns accept a sensor, or one quantity of it. A device is accepted if one of
+    /// its sensors may be.
     fn takes(&self, sensor: &str, quantity: Option<&str>) -> bool {
         let Some(quantity) = quantity else {
-            // A pattern of a sensor below the device, or of a quantity, begins with a pattern of the device.
+            // The prefix of a pattern that selects a sensor or quantity below the device also
+            // matches the device.
             let starts = |pattern: &String| {
                 let cuts = pattern.match_indices('/').map(|(at, _)| &pattern[..at]);
                 cuts.chain([pattern.as_str()]).any(|pattern| glob::matches(pattern, sensor))
             };
             let including = || self.only.iter().filter(|it| glob::excluded(it).is_none());
             let is_wanted = including().next().is_none() || including().any(starts);
-            // An exception from the ignored ones may begin with a pattern of the device, too.
+            // Likewise, an exception from `ignore` may select a sensor or quantity below the
+            // device.
             let rest = self.ignore.iter().filter_map(|it| glob::excluded(it));
             let is_ignored = !self.ignore.is_empty()
                 && glob::selects(&self.ignore, sensor)
@@ -162,7 +164,7 @@ impl Settings {
         is_in(&self.only) && (self.ignore.is_empty() || !is_in(&self.ignore))
     }
 
-    /// New name of a sensor, by its whole id or its beginning up to a `/`.
+    /// New name of a sensor: by its whole id, otherwise by its longest prefix before a `/`.
     fn renamed(&self, sensor: &str) -> Option<String> {
         if self.rename.is_empty() {
             return None;

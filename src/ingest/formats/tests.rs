@@ -1,9 +1,9 @@
-//! What holds for all formats, tried with one that counts and one that panics.
+//! Properties of all formats, with test formats that count messages and panic.
 
 use super::*;
 use crate::domain::DecoderChange;
 
-/// Counts its messages; a payload `panic` is its end.
+/// Counts its messages; panics on the payload `panic`.
 #[derive(Default)]
 pub struct Counting(std::collections::HashMap<Box<str>, u8>);
 
@@ -55,7 +55,7 @@ impl Format for Counting {
     }
 }
 
-/// Claims everything below `shared/`.
+/// Claims every topic below `shared/`.
 struct Second;
 
 impl Format for Second {

@@ -1,23 +1,24 @@
-//! Topics that carry no readings: a mapping whose table has `ignore = ["*"]`.
+//! Topics without readings: a mapping whose table has `ignore = ["*"]`.
 //!
-//! Always: no table after it reads them. Never: a subscription to them, a record of the log, or a look at a payload.
+//! Always: no later table decodes these topics. Never: a subscription, a log record, or decoding of
+//! their payloads.
 
 use crate::ingest::formats::kit::topics::Pattern;
 use crate::ingest::formats::{Claim, Decoded, Filter, Format, Message, StateChange};
 
-/// A table of ignored topics.
+/// Format of a table of ignored topics.
 #[derive(Debug, Clone)]
 pub struct IgnoredTopics {
-    /// The topic as the table has it.
+    /// Topic as configured.
     topic: String,
     pattern: Pattern,
 }
 
 impl IgnoredTopics {
-    /// The format of a table's `topic`.
+    /// Creates the format for a table's `topic`.
     ///
     /// # Errors
-    /// If it is no pattern of a topic.
+    /// If the topic pattern is invalid.
     pub fn new(topic: &str) -> Result<Self, String> {
         let pattern = Pattern::new(topic).map_err(|why| format!("`topic`: {why}"))?;
         Ok(Self { topic: topic.to_owned(), pattern })

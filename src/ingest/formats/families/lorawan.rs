@@ -1,13 +1,14 @@
-//! What the codecs of LoRaWAN devices make of a frame: an object whose keys their makers chose.
+//! Output of LoRaWAN codecs: an object with keys chosen by the device maker.
 //!
-//! * **Id**: `<device>/<path without the last key>`. A number at the end of a measured quantity's key is the sensor's
-//!   last level, and so is the name of a probe at a temperature's or humidity's: `TempC2` is `<device>/2`, `TempC_SHT`
-//!   `<device>/SHT`, `temperature_chn1` `<device>/chn1`. A channel below a quantity (`temperatureSensor: {"1": 25}`) is
-//!   a level, too.
-//! * **Unit**: in the key (`Distance_cm`, `TempC_DS`), in the text of the value (`"21.50 °C"`), or none.
+//! * **Id**: `<device>/<path without the last key>`. A number at the end of a measured quantity's
+//!   key becomes the last level of the sensor id, as does the name of a temperature or humidity
+//!   probe: `TempC2` is `<device>/2`, `TempC_SHT` `<device>/SHT`, `temperature_chn1`
+//!   `<device>/chn1`. A channel below a quantity (`temperatureSensor: {"1": 25}`) becomes a level,
+//!   too.
+//! * **Unit**: in the key (`Distance_cm`, `TempC_DS`), in the value string (`"21.50 °C"`), or none.
 //! * **History**: `history: [{timestamp, …}]`, measured while the device was out of range.
-//! * **Traps**: numbers are texts at times; `"NULL"` and 327.67 °C are an open probe; a battery is in per cent or, as
-//!   `BatV`, `Bat` or `"3.386 V"`, in volts; ids and versions are numbers, too.
+//! * **Traps**: numbers may be strings; `"NULL"` and 327.67 °C mean an open probe; a battery is in
+//!   per cent or, as `BatV`, `Bat` or `"3.386 V"`, in volts; ids and versions are numbers, too.
 
 use serde_json::{Map, Value as Json};
 
@@ -15,11 +16,11 @@ use super::open_schema;
 use crate::ingest::formats::kit::times::TimeReader;
 use crate::ingest::formats::kit::{Builder, Stamp, json, names};
 
-/// Why there is no reading in a frame.
+/// Reason for a frame without readings: it was not decoded by the network server.
 pub const NO_CODEC: &str =
     "the network server has no codec for the device, and bytes alone are not guessed at";
 
-/// Adds the values of a frame.
+/// Adds the values of a decoded frame.
 pub fn add(
     builder: &mut Builder,
     device: &str,
@@ -43,7 +44,8 @@ fn is_history(key: &str) -> bool {
     key == "history" || key.ends_with("_history")
 }
 
-/// Adds a sample that the device kept. One without a time is of no use: its receipt says nothing.
+/// Adds a sample from the device's history. A sample without a time is a fault, since its receipt
+/// is not its time.
 fn add_sample(builder: &mut Builder, device: &str, sample: &Map<String, Json>, times: &TimeReader) {
     let Some(time) = sample.get("timestamp").or_else(|| sample.get("time")) else {
         return builder.fault(format!("a sample of the history of {device} has no `timestamp`"));
@@ -84,7 +86,7 @@ fn add_leaf(builder: &mut Builder, device: &str, keys: &[&str], value: &Json, st
     }
 }
 
-/// Times of the device's own clock, which no one set.
+/// Whether a key is a timestamp of the device's own clock, which may not be synchronized.
 fn is_time(key: &str) -> bool {
     const TIMES: [&str; 6] =
         ["time", "timestamp", "systimestamp", "data_time", "recv_time", "date"];
@@ -95,7 +97,7 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.len() <= 3 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// The largest and smallest numbers of 16 bits, in tenths or hundredths of a degree: what a codec makes of "no probe".
+/// Limits of a 16-bit integer in tenths or hundredths of a degree: how codecs decode "no probe".
 const OPEN_PROBE: [f64; 4] = [327.67, 3276.7, -327.68, -3276.8];
 
 fn is_open_probe(quantity: &str, value: &Json) -> bool {
@@ -103,7 +105,7 @@ fn is_open_probe(quantity: &str, value: &Json) -> bool {
     quantity == "temperature" && value.as_f64().is_some_and(is_one)
 }
 
-/// What a key says.
+/// A parsed key.
 #[derive(Debug, PartialEq)]
 struct Name<'a> {
     quantity: String,
@@ -111,7 +113,7 @@ struct Name<'a> {
     unit: &'static str,
 }
 
-/// Beginnings of the keys of temperatures and humidities, longer ones first, with their unit.
+/// Prefixes of temperature and humidity keys, with quantity and unit; longer ones first.
 const PROBED: [(&str, &str, &str); 12] = [
     ("temperature", "temperature", ""),
     ("Temperature", "temperature", ""),
@@ -127,7 +129,8 @@ const PROBED: [(&str, &str, &str); 12] = [
     ("hum", "humidity", ""),
 ];
 
-/// Ends of keys that are units, the units, and the quantity that they are taken of; empty for any.
+/// Unit suffixes of keys, with the unit and the quantity to which they are restricted; empty for
+/// any.
 const ENDINGS: [(&str, &str, &str); 26] = [
     ("_mV", "mV", ""),
     ("_mv", "mV", ""),
@@ -196,7 +199,7 @@ impl<'a> Name<'a> {
         })
     }
 
-    /// A measured quantity with a number at its end.
+    /// Parses a measured quantity with a trailing probe number.
     fn counted(key: &'a str) -> Option<Self> {
         let start = key.trim_end_matches(|c: char| c.is_ascii_digit());
         let probe = key.get(start.len()..).filter(|probe| is_number(probe))?;
@@ -207,8 +210,8 @@ impl<'a> Name<'a> {
     }
 }
 
-/// Whether the rest of a key names a probe: a number after `chn`, `ch`, `channel` or `probe`; or its type, in capitals.
-/// `MAX` and the like are no types.
+/// Whether the rest of a key names a probe: a number, also after `chn`, `ch`, `channel` or `probe`;
+/// or a probe type in upper case. `MAX` and `MIN` are not types.
 fn is_probe(rest: &str) -> bool {
     const COUNTED: [&str; 5] = ["chn", "channel", "Channel", "ch", "probe"];
     let number = COUNTED.iter().find_map(|word| rest.strip_prefix(word)).unwrap_or(rest);
@@ -219,8 +222,8 @@ fn is_probe(rest: &str) -> bool {
     rest.len() > 1 && is_type && !rest.ends_with("MAX") && !rest.ends_with("MIN")
 }
 
-/// The strongest of the gateways that received a frame, of whose objects each names its signal by `rssi` and by one of
-/// `snr`; as `(rssi, snr)`.
+/// Adds `rssi` (dBm) and `snr` (dB) of the gateway with the strongest signal. Network servers use
+/// different keys for the latter.
 pub fn add_link(builder: &mut Builder, device: &str, gateways: Option<&Json>, stamp: Stamp) {
     let gateways = gateways.and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
     let signals = gateways.iter().filter_map(|gateway| {

@@ -1,8 +1,8 @@
-//! Families of devices: a file a family, which opens with its topics, values, units, times, ids, availability and
-//! traps.
+//! Device families, one file each. Its module documentation lists topics, values, units, times,
+//! ids, availability and traps.
 //!
-//! Always: a value's fate is its own; a value that is not there is no error. Never: a guess where two meanings are
-//! possible.
+//! Always: a fault is limited to one value; a missing value is not a fault. Never: a guess between
+//! two possible meanings.
 
 mod bthome;
 mod chirpstack;
@@ -33,10 +33,11 @@ use self::mapping::MappingFormat;
 use super::{Format, Table};
 use crate::config::{DeviceTable, Mistake, Preset, PresetTable, Shape};
 
-/// The format of a table; `zone` is that of timestamps without one, where the table has none of its own.
+/// Creates the format of a table. `zone` is the default time zone of timestamps without an offset;
+/// the table may override it.
 ///
 /// # Errors
-/// Every mistake in the table.
+/// All mistakes of the table.
 pub fn format(table: &DeviceTable, zone: Tz) -> Result<Table, Vec<Mistake>> {
     let zone = table.zone.unwrap_or(zone);
     let family: Box<dyn Format> = match &table.shape {
@@ -52,7 +53,7 @@ pub fn format(table: &DeviceTable, zone: Tz) -> Result<Table, Vec<Mistake>> {
     Ok(Table::new(family, table))
 }
 
-/// A text that says what is wrong, and behind a `;` or `:` what to do.
+/// Splits an error text at `;` or `:` into description and remedy.
 fn mistake(why: &str) -> Mistake {
     let parts = why.split_once("; ").or_else(|| why.split_once(": "));
     let (what, hint) = parts.unwrap_or((why, "correct the table"));

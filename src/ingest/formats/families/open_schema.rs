@@ -1,7 +1,8 @@
-//! Values under keys chosen by a device's maker: numbers, numeric texts with and without a unit, switch positions,
-//! and the names and words beside them.
+//! Values under keys chosen by the device maker: numbers, numeric strings with and without a unit,
+//! switch positions, and the names and words next to them.
 //!
-//! Always: a text under the name of a measured quantity is a value or a fault. Never: a reading of a serial number.
+//! Always: a string under the name of a measured quantity is a value or a fault. Never: a reading
+//! of a serial number.
 
 use serde_json::Value as Json;
 
@@ -9,7 +10,7 @@ use crate::domain::Value;
 use crate::ingest::formats::kit::values::{self, Read};
 use crate::ingest::formats::kit::{Builder, Stamp, units};
 
-/// Quantities that are always numbers: `true` and words are faults.
+/// Quantities that are always numeric; booleans and words are faults.
 const MEASURED: [&str; 15] = [
     "temperature",
     "humidity",
@@ -28,15 +29,15 @@ const MEASURED: [&str; 15] = [
     "energy",
 ];
 
-/// Units of texts beside those of the kit.
+/// Units accepted in strings, in addition to those of the kit.
 const MORE_UNITS: [&str; 12] =
     ["cm", "km", "kg", "g", "°", "mS/cm", "uS/cm", "µS/cm", "dS/m", "MPa", "Ah", "MWh"];
 
-/// Last words of keys whose value is a name.
+/// Last words of keys whose value is an identifier.
 const NAMING: [&str; 11] =
     ["id", "sn", "eui", "mac", "imei", "imsi", "iccid", "uuid", "serial", "version", "number"];
 
-/// Words for switch and contact positions, and whether they stand for 1.
+/// Words for switch and contact positions, and whether they mean 1.
 const POSITIONS: [(&str, bool); 8] = [
     ("on", true),
     ("off", false),
@@ -48,8 +49,11 @@ const POSITIONS: [(&str, bool); 8] = [
     ("no", false),
 ];
 
-/// Adds a value under a canonical quantity. `unit` is known from the key; empty if unknown. Texts that are neither
-/// numbers nor positions, lists and objects add nothing, unless the quantity is always a number.
+/// Adds a value under a canonical quantity. `unit` is the unit implied by the key; empty if
+/// unknown.
+///
+/// Lists, objects and strings that are neither numbers nor positions add nothing; a string under a
+/// measured quantity is a fault.
 pub fn add(
     builder: &mut Builder,
     sensor: &str,
@@ -71,13 +75,13 @@ pub fn add(
     }
 }
 
-/// Whether the value of a quantity can only be a number.
+/// Whether the value of a quantity must be a number.
 #[must_use]
 pub fn is_measured(quantity: &str) -> bool {
     MEASURED.contains(&quantity)
 }
 
-/// Whether a key in snake case names something: a serial number, a version, an address.
+/// Whether a key in snake case is an identifier, such as a serial number, version or address.
 #[must_use]
 pub fn is_naming(key: &str) -> bool {
     let last = key.rsplit('_').next().unwrap_or(key);
@@ -119,13 +123,13 @@ fn add_text(
     }
 }
 
-/// Number with a known unit.
+/// Parses a number with a known unit.
 fn with_unit(text: &str) -> Option<(Value, &str)> {
     let (value, unit) = values::number_with_unit(text)?;
     (units::is_known(unit) || MORE_UNITS.contains(&unit)).then_some((value, unit))
 }
 
-/// True if a switch or contact is on or open; `None` for other words.
+/// Position of a switch or contact: true for on or open; `None` for other words.
 #[must_use]
 pub fn position(text: &str) -> Option<bool> {
     let known = POSITIONS.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));

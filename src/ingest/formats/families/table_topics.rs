@@ -1,20 +1,21 @@
-//! Topics of a family that has none of its own: the table's `topic` or `base`, or a default.
+//! Topics of families without fixed ones: the table's `topic` or `base`, or a default.
 
 use crate::config::PresetTable;
 use crate::ingest::formats::kit::topics::{self, Pattern};
 use crate::ingest::formats::{Claim, Filter};
 
-/// Patterns of the topics of a table.
+/// Topic patterns of a table.
 #[derive(Debug, Clone)]
 pub struct TableTopics {
     patterns: Vec<(String, Pattern)>,
 }
 
 impl TableTopics {
-    /// The table's `topic`, all topics below its `base`, or else `defaults`, which are filters.
+    /// Patterns from the table's `topic`, or of all topics below its `base`; otherwise from the
+    /// filters `defaults`.
     ///
     /// # Errors
-    /// If the table has both, or one that is no pattern.
+    /// If the table has both keys, or an invalid pattern.
     pub fn new(table: &PresetTable, defaults: &[&str]) -> Result<Self, String> {
         let texts = match (&table.topic, &table.base) {
             (Some(_), Some(_)) => return Err("give `topic` or `base`, not both".into()),
@@ -30,20 +31,20 @@ impl TableTopics {
         Ok(Self { patterns })
     }
 
-    /// Filters that bring the topics.
+    /// Filters to subscribe to.
     #[must_use]
     pub fn filters(&self) -> Vec<Filter> {
         self.patterns.iter().map(|(filter, _)| Filter::optional(filter)).collect()
     }
 
-    /// Whether a topic is one of them.
+    /// Claim on a topic: decodes it if it matches a pattern.
     #[must_use]
     pub fn claim(&self, topic: &str) -> Claim {
         let is_of = |(filter, _): &(String, Pattern)| topics::matches(filter, topic);
         if self.patterns.iter().any(is_of) { Claim::Decodes } else { Claim::Foreign }
     }
 
-    /// A named level of a topic.
+    /// Value of a named level in a topic; `None` if absent.
     #[must_use]
     pub fn level<'a>(&'a self, topic: &'a str, name: &str) -> Option<&'a str> {
         let mut levels = self.patterns.iter().filter_map(|(_, pattern)| pattern.levels(topic));
@@ -51,7 +52,8 @@ impl TableTopics {
     }
 }
 
-/// Key of a family's state: its name, and what tells its table from others of the family.
+/// State key of a table: the family's name, with `base` and `topic` to distinguish tables of one
+/// family.
 #[must_use]
 pub fn key(name: &str, table: &PresetTable) -> String {
     let of_table = [&table.base, &table.topic].into_iter().flatten();

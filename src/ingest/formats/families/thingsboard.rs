@@ -1,14 +1,18 @@
-//! ThingsBoard: devices and gateways that publish to its MQTT API, as a bridge or Vigie's own broker hears them.
+//! ThingsBoard: devices and gateways that publish to its MQTT API, received from a bridge or by
+//! Vigie's embedded broker.
 //!
-//! * **Topics**: `v1/devices/me/telemetry` and, short, `v2/t` and `v2/t/j`; `v1/gateway/telemetry`, `…/connect`,
-//!   `…/disconnect`. `base` stands before them, and may have a level `{device}`. Attributes, RPC and claims are no
-//!   readings.
-//! * **Value**: an object by key, `{"ts":…,"values":{…}}`, or a list of them; of a gateway such lists by device.
-//! * **Unit**: none; that of the quantity where the value may be in it.
-//! * **Time**: `ts`, milliseconds; else the receipt.
-//! * **Id**: the device: of the table's `device` or of the base's level; of a gateway the name it gives.
+//! * **Topics**: `v1/devices/me/telemetry` and its short forms `v2/t` and `v2/t/j`;
+//!   `v1/gateway/telemetry`, `…/connect`, `…/disconnect`. `base` is a prefix, and may have a level
+//!   `{device}`. Attributes, RPC and claims carry no readings.
+//! * **Value**: an object by key, `{"ts":…,"values":{…}}`, or a list of them; from a gateway, such
+//!   lists by device.
+//! * **Unit**: none; the default unit of the quantity if the value is plausible in it.
+//! * **Time**: `ts` in milliseconds, otherwise the receipt.
+//! * **Id**: the device: the table's `device` or the base's level; from a gateway, the name in the
+//!   message.
 //! * **Availability**: a gateway's `connect` and `disconnect`.
-//! * **Traps**: "me" names no device: its server knows it by its credentials. An object as a value is one opaque value.
+//! * **Traps**: "me" does not identify a device; its server uses the credentials. A nested object
+//!   is an opaque value.
 //!
 //! Source: thingsboard.io (MQTT API, gateway MQTT API).
 
@@ -23,7 +27,7 @@ use crate::ingest::formats::kit::topics::{self, Pattern};
 use crate::ingest::formats::kit::{Builder, Stamp, json, names};
 use crate::ingest::formats::{Claim, Decoded, Filter, Format, Message, StateChange};
 
-/// What is published on which topic.
+/// Topics of the API that are decoded.
 const TOPICS: [(&str, Subject); 6] = [
     ("v1/devices/me/telemetry", Subject::Device),
     ("v2/t", Subject::Device),
@@ -33,7 +37,7 @@ const TOPICS: [(&str, Subject); 6] = [
     ("v1/gateway/disconnect", Subject::Presence(Presence::Offline)),
 ];
 
-/// The other topics of the API; `v2/t/p` is protobuf.
+/// Topics of the API that are ignored; `v2/t/p` is protobuf.
 const OTHERS: [&str; 5] =
     ["v1/devices/me/{rest...}", "v1/gateway/{rest...}", "v2/t/p", "v2/a", "v2/a/{rest...}"];
 
@@ -44,7 +48,7 @@ enum Subject {
     Presence(Presence),
 }
 
-/// The format of one table.
+/// Format of one table.
 #[derive(Debug, Clone)]
 pub struct ThingsBoard {
     key: String,
@@ -56,10 +60,11 @@ pub struct ThingsBoard {
 }
 
 impl ThingsBoard {
-    /// Topics of the API below the table's `base`; `device` names the one that "me" is.
+    /// Creates the format of a table: API topics below its `base`. `device` is the id of the device
+    /// `me`.
     ///
     /// # Errors
-    /// If the base is no pattern, or a `topic` is given.
+    /// If the base pattern is invalid, or the table has a `topic`.
     pub fn new(table: &PresetTable, zone: Tz) -> Result<Self, String> {
         if table.topic.is_some() {
             return Err("its topics are fixed: give `base` for what stands before them".into());
@@ -81,7 +86,7 @@ impl ThingsBoard {
         })
     }
 
-    /// Subject of a topic, and the device that the topic names.
+    /// Subject of a topic, and the device named in it.
     fn subject<'a>(&'a self, topic: &'a str) -> Option<(Subject, Option<&'a str>)> {
         self.topics.iter().find_map(|(pattern, subject)| {
             let levels = pattern.levels(topic)?;
@@ -153,7 +158,7 @@ impl Format for ThingsBoard {
     }
 }
 
-/// Adds a sample, or those of a list.
+/// Adds the values of one sample or of a list of samples.
 fn add_samples(builder: &mut Builder, device: &str, samples: &Json, times: &TimeReader) {
     match samples {
         Json::Object(sample) => add_sample(builder, device, sample, times),
@@ -173,7 +178,7 @@ fn fault(builder: &mut Builder, device: &str, sample: &Json) {
     builder.fault(format!("a sample of {device} is {}, not an object", json::kind(sample)));
 }
 
-/// Adds the values of a sample: those of `values`, or all but `ts`.
+/// Adds the values of a sample: the members of `values`, or all except `ts`.
 fn add_sample(builder: &mut Builder, device: &str, sample: &Map<String, Json>, times: &TimeReader) {
     let stamp = match sample.get("ts").map_or(Ok(None), |ts| times.read(ts)) {
         Ok(at) => Stamp::from(at),

@@ -20,10 +20,10 @@ use chrono_tz::Tz;
 use super::theengs::Theengs;
 use crate::config::PresetTable;
 
-/// The format of a table.
+/// Creates the format of a table.
 ///
 /// # Errors
-/// If its base has wildcards.
+/// If the base has wildcards.
 pub fn new(table: &PresetTable, zone: Tz) -> Result<Theengs, String> {
     Theengs::named("bthome", table, zone)
 }

@@ -1,38 +1,38 @@
-//! Object ids of BTHome 2: how long each is, and what it measures.
+//! Object ids of BTHome 2, with length and meaning.
 
 use Object::{Binary, Sized, Skipped};
 
-/// What stands behind an object id.
+/// Content of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Object {
-    /// A number.
+    /// A measured number.
     Number(Number),
-    /// A state of one byte: 0, or anything else.
+    /// A state of one byte: 0 is off, any other value is on; with the quantity.
     Binary(&'static str),
-    /// So many bytes that are no measurement.
+    /// No measurement; with the length in bytes.
     Skipped(usize),
-    /// A length of one byte and so many bytes: text or raw bytes.
+    /// Text or raw bytes, with a length byte in front.
     Sized,
 }
 
 /// A little-endian integer of 1 to 4 bytes with a decimal factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Number {
-    /// Bytes.
+    /// Length in bytes.
     pub size: usize,
-    /// Whether it is in two's complement.
+    /// Whether the integer is in two's complement.
     pub is_signed: bool,
     /// Canonical name of the quantity.
     pub quantity: &'static str,
-    /// Unit.
+    /// Unit of the value.
     pub unit: &'static str,
-    /// The value is the integer times `factor`, divided by ten to the power of `decimals`.
+    /// Factor: the value is integer * `factor` / 10^`decimals`.
     pub factor: i64,
-    /// Digits behind the decimal point.
+    /// Number of decimal places.
     pub decimals: u32,
 }
 
-/// What stands behind an object id; `None` for one that is not known, whose length is not known either.
+/// Content of an object id; `None` if unknown, in which case its length is unknown as well.
 #[must_use]
 pub fn object(id: u8) -> Option<Object> {
     OBJECTS.iter().find(|(known, _)| *known == id).map(|(_, object)| *object)
@@ -51,7 +51,7 @@ const fn signed(size: usize, quantity: &'static str, unit: &'static str, decimal
     Object::Number(Number { size, is_signed: true, quantity, unit, factor: 1, decimals })
 }
 
-/// One degree is 1/0.35 steps.
+/// Temperature in steps of 0.35 °C.
 const COARSE_TEMPERATURE: Object = Object::Number(Number {
     size: 1,
     is_signed: true,
@@ -61,7 +61,8 @@ const COARSE_TEMPERATURE: Object = Object::Number(Number {
     decimals: 2,
 });
 
-/// All objects of the format, by id. A state that shares its word with a measured quantity has a name of its own.
+/// All objects of the format, by id. States that share a word with a measured quantity have
+/// distinct names.
 const OBJECTS: [(u8, Object); 93] = [
     (0x00, Skipped(1)), // packet id
     (0x01, unsigned(1, "battery", "%", 0)),
@@ -132,7 +133,7 @@ const OBJECTS: [(u8, Object); 93] = [
     (0x4D, unsigned(4, "energy", "kWh", 3)),
     (0x4E, unsigned(4, "volume", "L", 3)),
     (0x4F, unsigned(4, "water", "L", 3)),
-    (0x50, Skipped(4)), // a time, of what the format doesn't say
+    (0x50, Skipped(4)), // a time; its meaning is unspecified
     (0x51, unsigned(2, "acceleration", "m/s²", 3)),
     (0x52, unsigned(2, "gyroscope", "°/s", 3)),
     (0x53, Sized), // text
@@ -148,7 +149,7 @@ const OBJECTS: [(u8, Object); 93] = [
     (0x5D, signed(2, "current", "A", 3)),
     (0x5E, unsigned(2, "direction", "°", 2)),
     (0x5F, unsigned(2, "precipitation", "mm", 1)),
-    (0x60, Skipped(1)), // channel: which button an event is of
+    (0x60, Skipped(1)), // channel: button of an event
     (0x61, unsigned(2, "rotational_speed", "rpm", 0)),
     (0x62, signed(4, "speed", "m/s", 6)),
     (0x63, signed(4, "acceleration", "m/s²", 6)),

@@ -7,22 +7,23 @@ use serde_json::{Map, Value as Json};
 use super::objects::{Number, Object, object};
 use crate::ingest::formats::kit::{Builder, Stamp, values};
 
-/// Longest data of one extended advertisement, in bytes.
+/// Maximum length of service data in an extended advertisement, in bytes.
 const LONGEST_DATA: usize = 254;
 
-/// Service data of the format.
+/// BTHome service data.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Packet {
-    /// Its objects.
+    /// Objects of an unencrypted packet.
     Plain(Vec<u8>),
-    /// Readable with the device's key only.
+    /// Encrypted with the device's key.
     Encrypted,
 }
 
-/// The packet in a gateway's message; `None` for service data of other formats, or none.
+/// Extracts the BTHome packet of a gateway's message; `None` if there is no service data, or of
+/// another format.
 ///
 /// # Errors
-/// If it is not hexadecimal, empty or too long, or of another version of the format.
+/// If the service data is not hexadecimal, empty, too long, or of another version of BTHome.
 pub fn packet(fields: &Map<String, Json>) -> Result<Option<Packet>, String> {
     let text = |key| fields.get(key).and_then(Json::as_str);
     let (Some(uuid), Some(data)) = (text("servicedatauuid"), text("servicedata")) else {
@@ -46,14 +47,14 @@ pub fn packet(fields: &Map<String, Json>) -> Result<Option<Packet>, String> {
     Ok(Some(Packet::Plain(objects.to_vec())))
 }
 
-/// Whether a service is BTHome's: `fcd2`, `0xfcd2`, or the whole 128 bits.
+/// Whether a service UUID is BTHome's: `fcd2`, `0xfcd2`, or the 128-bit form.
 fn is_bthome(uuid: &str) -> bool {
     let uuid = uuid.trim().to_ascii_lowercase();
     let short = uuid.strip_prefix("0x").unwrap_or(&uuid);
     matches!(short, "fcd2" | "0000fcd2-0000-1000-8000-00805f9b34fb")
 }
 
-/// One value of a packet.
+/// A measured value in fixed-point form: `scaled` / 10^`decimals`.
 struct Measured {
     quantity: &'static str,
     unit: &'static str,
@@ -61,7 +62,7 @@ struct Measured {
     decimals: u32,
 }
 
-/// Adds the measured values among a packet's objects.
+/// Adds the measured values of a packet's objects.
 pub fn add(objects: &[u8], sensor: &str, stamp: Stamp, builder: &mut Builder) {
     let (measured, fault) = read(objects);
     let num_of = |quantity, of: &[Measured]| of.iter().filter(|it| it.quantity == quantity).count();
@@ -78,7 +79,7 @@ pub fn add(objects: &[u8], sensor: &str, stamp: Stamp, builder: &mut Builder) {
     }
 }
 
-/// The measured values up to the first unknown object, and what is wrong with the object that is cut off.
+/// Decodes the objects up to the first unknown id; also returns the fault of a truncated object.
 fn read(objects: &[u8]) -> (Vec<Measured>, Option<String>) {
     let mut measured = Vec::new();
     let mut rest = objects;
@@ -93,7 +94,7 @@ fn read(objects: &[u8]) -> (Vec<Measured>, Option<String>) {
     (measured, None)
 }
 
-/// The bytes of an object, and those behind it; `None` where they end too early.
+/// Splits off the bytes of an object; `None` if they are truncated.
 fn split(object: Object, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     match object {
         Object::Number(Number { size, .. }) | Object::Skipped(size) => bytes.split_at_checked(size),
@@ -119,7 +120,7 @@ fn value(object: Object, bytes: &[u8]) -> Option<Measured> {
     }
 }
 
-/// A little-endian integer of at most 4 bytes.
+/// Little-endian integer of at most 4 bytes.
 fn integer(bytes: &[u8], is_signed: bool) -> i64 {
     let unsigned = bytes.iter().rev().fold(0_i64, |sum, byte| sum << 8 | i64::from(*byte));
     let is_negative = is_signed && bytes.last().is_some_and(|byte| *byte >= 0x80);

@@ -12,7 +12,7 @@ fn format() -> Theengs {
     new(&preset_table(Preset::Bthome, None), Tz::UTC).unwrap()
 }
 
-/// Readings of service data, without the sensor's id where it is the topic's.
+/// Readings of service data; the sensor id is omitted if it is that of the topic.
 fn readings(data: &str) -> Vec<String> {
     let payload =
         json!({ "id": "E0:E1:E2:E3:E4:E5", "servicedatauuid": "0xfcd2", "servicedata": data });
@@ -54,7 +54,7 @@ fn several_of_one_quantity_are_probes() {
 
 #[test]
 fn what_is_no_measurement_is_stepped_over() {
-    // Packet id, a button, text of two bytes, a firmware version; then humidity.
+    // Packet id, a button, text of two bytes, a firmware version, then humidity.
     assert_eq!(readings("4400073a0153026869f1010203042e28"), ["humidity=40 %"]);
     assert_eq!(readings("403a01"), ["ignored: nothing in it is a measured value"]);
 }

@@ -1,14 +1,14 @@
-//! Templates in use: equal ones are parsed once.
+//! Deduplicated templates: equal sources share one parsed template.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::template::Template;
 
-/// Bytes of the sources of all templates.
+/// Limit on the total size of all template sources, in bytes.
 const MOST_BYTES: usize = 2 << 20;
 
-/// Templates by their source.
+/// Parsed templates, indexed by source.
 #[derive(Default)]
 pub struct Templates {
     by_source: HashMap<Box<str>, Arc<Template>>,
@@ -16,11 +16,11 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// Checks that a template can be evaluated, and returns the additional bytes that it needs. `num_pending` of
-    /// others are about to be added.
+    /// Validates a template and returns the additional bytes that it needs; 0 if it is already
+    /// stored. `num_pending` bytes of other templates are about to be added.
     ///
     /// # Errors
-    /// The unsupported part, or the exceeded limit.
+    /// Names the unsupported part, or the exceeded limit.
     pub fn check(&self, source: &str, num_pending: usize) -> Result<usize, String> {
         if self.by_source.contains_key(source) {
             return Ok(0);
@@ -31,7 +31,7 @@ impl Templates {
         Template::parse(source).map(|_| source.len())
     }
 
-    /// Template of a source, parsed now or before; `None` if invalid.
+    /// Template of a source, parsed on first use; `None` if the source is invalid.
     pub fn take(&mut self, source: &str) -> Option<Arc<Template>> {
         if let Some(template) = self.by_source.get(source) {
             return Some(Arc::clone(template));
@@ -42,7 +42,7 @@ impl Templates {
         Some(template)
     }
 
-    /// Drops the templates of unused sources.
+    /// Removes the given sources that have no other reference.
     pub fn release<'a>(&mut self, sources: impl Iterator<Item = &'a str>) {
         for source in sources {
             let is_unused = self.by_source.get(source).is_some_and(|it| Arc::strong_count(it) == 1);

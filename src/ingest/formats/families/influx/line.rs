@@ -1,15 +1,15 @@
-//! Lines of the line protocol. A reader that never goes back more than to the next line, whatever its text.
+//! Parser of the line protocol. After an error it resumes at the next line.
 
 use crate::domain::Value;
 use crate::ingest::formats::kit::values::{self, Read};
 
-/// A line that is well-formed.
+/// A well-formed line.
 #[derive(Debug, PartialEq)]
 pub struct Line<'a> {
     pub measurement: String,
     pub tags: Vec<(String, String)>,
     pub fields: Vec<(String, Field)>,
-    /// Text of the time, if it has one.
+    /// Timestamp as text; `None` if absent.
     pub time: Option<&'a str>,
 }
 
@@ -18,13 +18,13 @@ pub struct Line<'a> {
 pub enum Field {
     Number(Value),
     Truth(bool),
-    /// A text, or a word for "no value".
+    /// A string, or a placeholder for "no value".
     Nothing,
-    /// Neither, with the reason.
+    /// An invalid value, with the reason.
     Wrong(String),
 }
 
-/// The lines of a text by their number from 1, without empty ones and comments.
+/// Parses the lines of a text, with line numbers from 1. Skips empty lines and comments.
 pub fn lines(text: &str) -> impl Iterator<Item = (usize, Result<Line<'_>, String>)> {
     let mut reader = Reader { text, at: 0 };
     let (mut number, mut counted_to) = (1, 0);
@@ -47,7 +47,7 @@ pub fn lines(text: &str) -> impl Iterator<Item = (usize, Result<Line<'_>, String
 
 struct Reader<'a> {
     text: &'a str,
-    /// Position of the next character, always at the start of one.
+    /// Byte offset of the next character.
     at: usize,
 }
 
@@ -84,7 +84,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The text up to one of the characters `ends`, or to the end of the line. After a `\` they are part of the text.
+    /// Text up to one of the characters `ends` or the end of the line. A `\` escapes the next
+    /// character.
     fn until(&mut self, ends: &[char]) -> &'a str {
         let rest = self.rest();
         let mut is_escaped = false;
@@ -149,7 +150,7 @@ impl<'a> Reader<'a> {
         Ok((key, field(self.until(&[',', ' ']))))
     }
 
-    /// Skips a quoted text, which may go over several lines, and its end.
+    /// Skips a quoted string, which may span lines, and its closing quote.
     fn skip_text(&mut self) -> Result<(), String> {
         let mut is_escaped = false;
         let end = self.rest().find(|c: char| {
@@ -174,7 +175,7 @@ fn unescaped(text: &str, characters: &[char]) -> String {
     out
 }
 
-/// A value that is not quoted.
+/// Parses an unquoted value.
 fn field(text: &str) -> Field {
     match text {
         "" => return Field::Wrong("it has no value".into()),

@@ -1,14 +1,17 @@
-//! InfluxDB line protocol, as Telegraf and building automation publish it.
+//! InfluxDB line protocol, as published by Telegraf and building automation.
 //!
-//! * **Topics**: none of its own: the table's `topic`, or all below its `base`. By default those whose first level is
-//!   `influx` or `telegraf`, and those with `influx` as second or third level.
-//! * **Value**: `measurement,tag=… field=1.5,count=2i,on=t <time>`, a line each ([`line`]). Quoted fields are texts.
-//! * **Unit**: none; that of the quantity where the value may be in it.
-//! * **Time**: the last number, in the sender's precision: told by its size, or the table's `precision`.
-//! * **Id**: `<measurement>[/<values of the tags, in the order of their keys>]`, quantity the field.
+//! * **Topics**: no fixed ones: the table's `topic`, or all below its `base`. By default those
+//!   whose first level is `influx` or `telegraf`, and those with `influx` as second or third level.
+//! * **Value**: `measurement,tag=… field=1.5,count=2i,on=t <time>`, one per line ([`line`]). Quoted
+//!   fields are strings.
+//! * **Unit**: none; the default unit of the quantity if the value is plausible in it.
+//! * **Time**: the last number, in the sender's precision: inferred from its magnitude, or the
+//!   table's `precision`.
+//! * **Id**: `<measurement>[/<values of the tags, in the order of their keys>]`, quantity the
+//!   field.
 //! * **Availability**: none.
-//! * **Traps**: each line is judged alone; blanks, commas and equals signs in names are escaped; tags with changing
-//!   values make a new sensor each.
+//! * **Traps**: lines are validated independently. Blanks, commas and equals signs in names are
+//!   escaped. Every combination of tag values is a sensor, so changing values create many.
 //!
 //! Source: influxdata/docs-v2 (line protocol), influxdata/telegraf (influx parser).
 
@@ -28,7 +31,7 @@ use crate::ingest::formats::{Claim, Decoded, Filter, Format, Message, StateChang
 
 const DEFAULT_TOPICS: [&str; 4] = ["influx/#", "+/influx/#", "+/+/influx/#", "telegraf/#"];
 
-/// The format of one table.
+/// Format of one table.
 #[derive(Debug, Clone)]
 pub struct Influx {
     key: String,
@@ -38,10 +41,11 @@ pub struct Influx {
 }
 
 impl Influx {
-    /// The table's `topic`, in which a level `{location}` is that of its sensors; or `base`.
+    /// Creates the format of a table with `topic`, in which a level `{location}` is the location of
+    /// its sensors, or with `base`.
     ///
     /// # Errors
-    /// If the topic is no pattern, or both are given.
+    /// If the topic pattern is invalid, or both keys are present.
     pub fn new(table: &PresetTable, zone: Tz) -> Result<Self, String> {
         let topics = TableTopics::new(table, &DEFAULT_TOPICS)?;
         let key = table_topics::key("influx", table);

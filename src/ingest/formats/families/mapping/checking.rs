@@ -1,4 +1,4 @@
-//! Checks a table of a mapping: every mistake at once, each with its key and what to write instead.
+//! Validation of a mapping table. Reports all mistakes at once, each with its key and a remedy.
 
 mod keys;
 mod values;
@@ -13,19 +13,19 @@ use super::texts::{Names, Text};
 use crate::config::Mapping;
 use crate::ingest::formats::kit::topics::Pattern;
 
-/// A mistake in a table.
+/// A mistake in a mapping table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MappingMistake {
-    /// Key within the table: `values.humidity.at`.
+    /// Key within the table, such as `values.humidity.at`.
     pub key: String,
-    /// What is wrong.
+    /// Description of the mistake.
     pub what: String,
-    /// What to write instead.
+    /// Remedy.
     pub hint: String,
 }
 
 impl MappingMistake {
-    /// A mistake whose text is what is wrong, `; ` and what to write instead.
+    /// Creates a mistake from a text of the form `description; remedy`.
     fn new(key: impl Into<String>, text: &str) -> Self {
         let (what, hint) = text.rsplit_once("; ").unwrap_or((text, "see docs/devices/mapping.md"));
         Self { key: key.into(), what: what.into(), hint: hint.into() }
@@ -44,10 +44,10 @@ impl fmt::Display for MappingMistake {
     }
 }
 
-/// Checks a table.
+/// Validates a table and compiles it into a plan.
 ///
 /// # Errors
-/// All its mistakes, in the order of its keys.
+/// All mistakes of the table, in validation order.
 pub fn check(mapping: &Mapping) -> Result<Plan, Vec<MappingMistake>> {
     let topic = topic(&mapping.topic).map_err(|mistake| vec![mistake])?;
     let levels: Vec<&str> = topic.names().collect();
@@ -83,15 +83,16 @@ fn topic(text: &str) -> Result<Pattern, MappingMistake> {
     })
 }
 
-/// State of a check. What is wrong is noted, and something harmless stands in its place.
+/// Validation in progress. Invalid parts are recorded as mistakes and replaced by defaults, so that
+/// validation continues.
 struct Checker<'m> {
     mapping: &'m Mapping,
     names: Names<'m>,
-    /// Containers that pointers may go up from an element.
+    /// Depth of an element below the payload's root: the limit of `../` in pointers.
     depth: usize,
-    /// Whether a key points into the payload.
+    /// Whether any key has a pointer into the payload.
     has_pointers: bool,
-    /// Unit of values that have none of their own.
+    /// Default unit of values without a unit.
     unit: Option<Text>,
     mistakes: Vec<MappingMistake>,
 }
@@ -107,7 +108,7 @@ impl<'m> Checker<'m> {
         self.mistakes.push(MappingMistake::new(key, text));
     }
 
-    /// The value, or nothing and a mistake.
+    /// The value of a result; records an error as a mistake.
     fn take<T>(&mut self, key: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|why| self.wrong(key, &why)).ok()
     }
@@ -127,7 +128,7 @@ impl<'m> Checker<'m> {
         Some(pointer)
     }
 
-    /// A pointer to one value.
+    /// Parses a pointer to a single value.
     fn pointer(&mut self, key: &str, text: &str) -> Option<Pointer> {
         let pointer = self.take(key, Pointer::new(text))?;
         if pointer.num_stars() > 0 {
@@ -138,7 +139,7 @@ impl<'m> Checker<'m> {
         Some(pointer)
     }
 
-    /// Notes a pointer that goes up further than there are containers.
+    /// Records a mistake if a pointer ascends above the payload's root.
     fn check_reach(&mut self, key: &str, pointer: &Pointer) {
         self.has_pointers = true;
         if pointer.num_up() > self.depth {
@@ -151,7 +152,7 @@ impl<'m> Checker<'m> {
         }
     }
 
-    /// A text that may come from the message. `is_literal` says which bare words are no keys.
+    /// Parses a text template. `is_literal` marks bare words that are never keys.
     fn text(&mut self, key: &str, text: &str, is_literal: impl Fn(&str) -> bool) -> Option<Text> {
         let text = self.take(key, Text::new(text, self.names, is_literal))?;
         for pointer in text.pointers() {
@@ -210,7 +211,7 @@ impl<'m> Checker<'m> {
         self.pointer("time_base", text)
     }
 
-    /// What payloads are; asked for when all pointers are known.
+    /// Form of the payload; call it after all pointers have been parsed.
     fn form(&mut self) -> Form {
         let has_decimal = self.mapping.decimal.is_some();
         if self.mapping.decimal.is_some_and(|mark| !matches!(mark, '.' | ',')) {
@@ -228,7 +229,8 @@ impl<'m> Checker<'m> {
     }
 }
 
-/// Whether a time is an expression, and no pointer: it names what expressions may name.
+/// Whether a `time` is an expression rather than a pointer: it contains a name of the expression
+/// language.
 fn is_expression(text: &str) -> bool {
     const SIGNS: [&str; 7] = ["$base", "payload.", "payload[", "item.", "item[", "topic[", "math."];
     !text.starts_with(['/', '.']) && SIGNS.iter().any(|sign| text.contains(sign))

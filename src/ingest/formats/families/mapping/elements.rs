@@ -1,4 +1,4 @@
-//! Decodes the elements of a message: finds their values, and who, what and when each is.
+//! Decoding of the elements of a message: finds their values, sensor ids and timestamps.
 
 use std::borrow::Cow;
 
@@ -17,52 +17,52 @@ use crate::ingest::formats::kit::topics::{self, Levels};
 use crate::ingest::formats::kit::{Builder, Stamp};
 use crate::ingest::formats::{Decoded, Message};
 
-/// The most elements of a message that are decoded: a stranger chooses how many there are, and each costs as much as the
-/// table has keys.
+/// Limit of decoded elements per message. Their number is chosen by the sender, and the cost of
+/// each is proportional to the number of values in the table.
 pub const MOST_ELEMENTS: usize = 4_096;
 
-/// What decodes one message.
+/// Decoding of one message in progress.
 pub struct Decoding<'a, 'm> {
     pub(super) plan: &'a Plan,
     pub(super) levels: &'a Levels<'m>,
     pub(super) message: &'a Message<'m>,
-    /// Zone of times without one.
+    /// Time zone of timestamps without an offset.
     pub zone: Tz,
-    /// Unit that came on the topic of units.
+    /// Unit received on the unit topic.
     pub(super) unit: Option<&'a str>,
     pub(super) builder: Builder,
-    /// Why there is no value, where there is none.
+    /// Reason to report if the message yields no value.
     pub(super) quiet: Option<Cow<'static, str>>,
-    /// Notes on what is missing; `None` where they are not asked for.
+    /// Record of missing keys; `None` if not requested.
     pub(super) misses: Option<Misses>,
-    /// Elements so far.
+    /// Number of elements decoded so far.
     num_elements: usize,
 }
 
-/// Who and when the values of an element are of; found when the first value is.
+/// Sensor id and timestamp of an element, evaluated on first use.
 #[derive(Debug, Default)]
 pub struct Origin {
     sensor: Option<String>,
     stamp: Option<Stamp>,
 }
 
-/// What the values of one message have in common.
+/// Context shared by all values of one message.
 #[derive(Clone, Copy)]
 pub struct Context<'a, 'm> {
-    /// The table.
+    /// Compiled table.
     pub plan: &'a Plan,
     /// Named levels of the topic.
     pub levels: &'a Levels<'m>,
-    /// The message.
+    /// Message to decode.
     pub message: &'a Message<'m>,
-    /// Zone of times without one.
+    /// Time zone of timestamps without an offset.
     pub zone: Tz,
-    /// Unit that came on the topic of units.
+    /// Unit received on the unit topic.
     pub unit: Option<&'a str>,
 }
 
 impl<'a, 'm> Decoding<'a, 'm> {
-    /// Nothing so far.
+    /// Starts the decoding of a message.
     #[must_use]
     pub fn new(context: Context<'a, 'm>, misses: Option<Misses>) -> Self {
         let Context { plan, levels, message, zone, unit } = context;
@@ -102,7 +102,7 @@ impl<'a, 'm> Decoding<'a, 'm> {
         }
     }
 
-    /// Decodes one element. A fault of its own is one, however many values it has.
+    /// Decodes one element. An error that concerns the whole element is recorded as one fault.
     fn element(&mut self, element: &Place<'_>) {
         match self.passes(element) {
             Ok(true) => {}
@@ -118,7 +118,7 @@ impl<'a, 'm> Decoding<'a, 'm> {
         }
     }
 
-    /// Whether the condition holds. It does not where something that it asks for is missing.
+    /// Evaluates the condition `when`; false if one of its operands is missing.
     fn passes(&mut self, element: &Place<'_>) -> Result<bool, String> {
         let Some(when) = &self.plan.when else { return Ok(true) };
         let why = match when.holds(&self.scope(element, None)) {
@@ -135,10 +135,11 @@ impl<'a, 'm> Decoding<'a, 'm> {
         Ok(false)
     }
 
-    /// Finds a value, and adds it.
+    /// Finds a value and adds its reading.
     ///
     /// # Errors
-    /// Says what is wrong with the element, so that none of its values can be used.
+    /// If the sensor id, quantity or time of the element is invalid, which makes all its values
+    /// unusable.
     fn value(
         &mut self,
         value: &ValuePlan,
@@ -210,7 +211,7 @@ impl<'a, 'm> Decoding<'a, 'm> {
         result
     }
 
-    /// Id of the element's sensor.
+    /// Sensor id of the element.
     pub(super) fn sensor<'o>(
         &mut self,
         element: &Place<'_>,
@@ -229,7 +230,7 @@ impl<'a, 'm> Decoding<'a, 'm> {
         Ok(origin.sensor.as_deref().unwrap_or_default())
     }
 
-    /// Time of the element's values.
+    /// Timestamp of the element.
     pub(super) fn stamp(
         &mut self,
         element: &Place<'_>,
@@ -278,7 +279,7 @@ impl<'a, 'm> Decoding<'a, 'm> {
         }
     }
 
-    /// What `$base` is: a number as it came, a text as epoch seconds.
+    /// Value of `$base`: a number as is, a time string as Unix time in seconds.
     #[expect(
         clippy::cast_precision_loss,
         reason = "epoch microseconds are below 2^53 for 285 years"
@@ -319,13 +320,13 @@ impl<'a, 'm> Decoding<'a, 'm> {
     }
 }
 
-/// Why an expression has no result.
+/// Reason why an expression has no result; lists the existing keys.
 fn absent(what: &str, element: &Place<'_>) -> String {
     let of = if what.starts_with("item") { element.value() } else { element.payload() };
     format!("{what} is not there; {}", content(of, "here"))
 }
 
-/// Why none of several pointers finds anything.
+/// Reason why none of several pointers finds a value; lists the existing keys.
 fn missing_of(pointers: &[Pointer], element: &Place<'_>) -> String {
     match pointers {
         [pointer] => pointer.missing(element),

@@ -4,21 +4,21 @@ use serde_json::Value as Json;
 
 use super::pointer::Place;
 
-/// A value, and where it was found.
+/// A found value with its position.
 #[derive(Debug, Clone, Copy)]
 pub struct Found<'f, 'm> {
-    /// The value.
+    /// Value to convert.
     pub value: &'f Json,
-    /// Its key.
+    /// Key of the value; `None` for a computed one.
     pub key: Option<&'f str>,
-    /// Its place, for the keys that stood for a `*`.
+    /// Position of the value, with the keys matched by `*`.
     pub place: &'f Place<'m>,
-    /// The element that it is of.
+    /// Element that contains the value.
     pub element: &'f Place<'m>,
 }
 
 impl<'f, 'm> Found<'f, 'm> {
-    /// The value of a place.
+    /// Value at a position.
     pub(super) fn at(place: &'f Place<'m>, element: &'f Place<'m>) -> Self {
         Self { value: place.value(), key: place.last_name(), place, element }
     }

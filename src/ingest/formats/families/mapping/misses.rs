@@ -1,6 +1,6 @@
-//! Notes on what a table points to and a message doesn't have, for a person who writes the table.
+//! Record of table keys that a message lacks, for diagnosis by the author of the table.
 
-/// Notes of one message: a line for each key of the table that found nothing in any element.
+/// Missing keys of one message. A key is missing if it was found in no element.
 #[derive(Debug, Default)]
 pub struct Misses {
     notes: Vec<Note>,
@@ -9,23 +9,23 @@ pub struct Misses {
 #[derive(Debug)]
 struct Note {
     key: String,
-    /// What was missing first; `None` where nothing was.
+    /// First reason for the key to be missing; `None` if it was never missing.
     line: Option<String>,
     is_found: bool,
 }
 
 impl Misses {
-    /// Notes that a key found something.
+    /// Records that a key was found.
     pub fn found(&mut self, key: &str) {
         self.note(key).is_found = true;
     }
 
-    /// Notes that a key found nothing.
+    /// Records that a key was missing.
     pub fn missing(&mut self, key: &str, why: String) {
         self.note(key).line.get_or_insert(why);
     }
 
-    /// A line for each key that found nothing, in the order in which they were asked for.
+    /// One line per missing key, in the order of first access.
     #[must_use]
     pub fn into_lines(self) -> Vec<String> {
         let unfound = self.notes.into_iter().filter(|note| !note.is_found);

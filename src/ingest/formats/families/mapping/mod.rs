@@ -1,16 +1,22 @@
-//! A table's own description of payloads: where in a message the values are, and who, what and when they are.
+//! Formats described by a table of the configuration: where a message holds its values, sensor ids,
+//! quantities and timestamps.
 //!
-//! Topic: the table's, with named levels `{sensor}`, `{device}`, `{location}`, `{quantity}` and any others.
-//! Value: the payload as a whole; or by pointers into JSON, into the elements of a list, into the fields of a text; or by
-//! CEL expressions. Numbers may be texts, with their unit; words are true, false or what `map` has for them.
-//! Unit: beside the number, else the table's, else beside the value, else from the topic of units, else a guess.
-//! Time: the table's pointer, text or expression, else the receipt. A time that can't be read is a fault.
-//! Id: the table's text of named levels and pointers, else the levels `{device}/{sensor}`.
-//! Availability: on a topic of its own, by two words; of the device whose name begins the ids of its sensors.
-//! Traps: the words of one table are a mistake of another, so each is read as the table says and nothing is guessed; a
-//! list of 64 KiB has thousands of elements, so what may cost a product of two lists is refused when the table is read;
-//! units may come after the values.
-//! Source: `docs/devices/mapping.md`.
+//! * **Topics**: the table's `topic`, with named levels `{sensor}`, `{device}`, `{location}`,
+//!   `{quantity}` and others.
+//! * **Value**: the whole payload, JSON pointers, elements of a list, delimited fields, or CEL
+//!   expressions. Numbers may be strings with a unit; words are booleans or looked up in `map`.
+//! * **Unit**: by precedence, after the number, in the table, next to the value, from the unit
+//!   topic, or the default of the quantity.
+//! * **Time**: the table's pointer, template or expression, otherwise the receipt. An invalid
+//!   timestamp is a fault.
+//! * **Id**: the table's template of named levels and pointers, otherwise the levels
+//!   `{device}/{sensor}`.
+//! * **Availability**: two words on a separate topic; applies to the device whose name is the
+//!   prefix of its sensor ids.
+//! * **Traps**: a valid word of one table is an error in another, so nothing is interpreted beyond
+//!   the table. A list of 64 KiB has thousands of elements, so tables whose cost may be the product
+//!   of two lists are rejected at load time. Units may arrive after the values.
+//! * **Source**: `docs/devices/mapping.md`.
 
 mod checking;
 mod elements;
@@ -44,19 +50,19 @@ use crate::ingest::formats::kit::topics::{self, Levels, Pattern};
 use crate::ingest::formats::kit::{Builder, json};
 use crate::ingest::formats::{Claim, Decoded, Filter, Format, Message, StateChange};
 
-/// The longest unit that is remembered, in bytes.
+/// Maximum length of a stored unit, in bytes.
 const LONGEST_UNIT: usize = 32;
 
-/// A table that describes its payloads itself.
+/// Format of a mapping table, which describes its payloads itself.
 pub struct MappingFormat {
     plan: Arc<Plan>,
     zone: Tz,
-    /// Units that came on a topic of their own, by its named levels.
+    /// Units received on the unit topic, by its named levels.
     units: HashMap<Box<str>, Box<str>>,
 }
 
 impl MappingFormat {
-    /// A format of a table; `zone` is that of times without one.
+    /// Creates the format of a table; `zone` is the time zone of timestamps without an offset.
     ///
     /// # Errors
     /// All mistakes of the table.
@@ -65,7 +71,7 @@ impl MappingFormat {
         Ok(Self { plan: plan.into(), zone, units: HashMap::new() })
     }
 
-    /// What a message on a topic is about.
+    /// Kind of a topic; `None` if the topic is not one of the table's.
     fn meaning<'a>(&'a self, topic: &'a str) -> Option<Meaning<'a>> {
         let plan = &*self.plan;
         if let Some(availability) = &plan.availability
@@ -81,7 +87,7 @@ impl MappingFormat {
         levels(&plan.topic, topic).map(Meaning::Values)
     }
 
-    /// A message with values, and what of the table it doesn't have.
+    /// Decodes a message with values; also returns the missing keys if requested.
     fn decode_values(
         &self,
         levels: &Levels<'_>,
@@ -97,8 +103,8 @@ impl MappingFormat {
         Ok(Decoding::new(context, misses).decode(&payload))
     }
 
-    /// A message on the topic of availability. Other words than the two are values where the topic is that of values,
-    /// too.
+    /// Decodes a message on the availability topic. If this is the value topic as well, other words
+    /// are decoded as values.
     fn decode_availability(
         &self,
         availability: &AvailabilityPlan,
@@ -126,7 +132,7 @@ impl MappingFormat {
         Ok(builder.finish("it says nothing of a device"))
     }
 
-    /// A message that says a unit: remembered.
+    /// Decodes a message on the unit topic: a change of the unit becomes a state change.
     fn decode_unit(
         &self,
         key: String,
@@ -148,29 +154,31 @@ impl MappingFormat {
     }
 }
 
-/// What a message is about.
+/// Kind of a message.
 enum Meaning<'a> {
     Availability(&'a AvailabilityPlan, Levels<'a>),
-    /// A unit, with the key that it is remembered by.
+    /// Unit message, with the key under which the unit is stored.
     Unit(String),
     Values(Levels<'a>),
 }
 
-/// The named levels of a topic; one of the broker's own is not of a pattern that begins with a wildcard.
+/// Named levels of a topic. A topic that begins with `$` does not match a pattern that begins with
+/// a wildcard.
 fn levels<'a>(pattern: &'a Pattern, topic: &'a str) -> Option<Levels<'a>> {
     let is_of_broker = topic.starts_with('$') && !pattern.begins_with_text();
     if is_of_broker { None } else { pattern.levels(topic) }
 }
 
-/// Named levels that both topics have, in the order of the topic of units. At most one of them takes several levels, so
-/// that no two topics have one key.
+/// Storage key of a unit: the named levels common to both topics, in the order of the unit topic.
+/// At most one of them spans several levels, so keys are unique.
 fn key_of_unit(pattern: &Pattern, levels: &Levels<'_>) -> String {
     let values: Vec<&str> =
         pattern.names().map(|name| topics::level(levels, name).unwrap_or_default()).collect();
     values.join("/")
 }
 
-/// Which of the two words a payload is: a text, a JSON text, or the `state` or `status` of an object.
+/// Presence in a payload: one of the two words as plain text, as a JSON string, or as `state` or
+/// `status` of an object.
 fn presence(availability: &AvailabilityPlan, text: &str) -> Option<Presence> {
     let parsed = serde_json::from_str::<Json>(text).ok();
     let inner = match &parsed {
@@ -230,9 +238,11 @@ impl Format for MappingFormat {
         }
     }
 
-    /// What the table points to and a message does not have: a line for each key that found nothing, such as
-    /// `values.humidity: nothing at /h; keys here: hum, t`. One line for a message that is not of the table, or can't be
-    /// read; none for one about a unit or availability.
+    /// Keys of the table that a message lacks, one line each, such as
+    /// `values.humidity: nothing at /h; keys here: hum, t`.
+    ///
+    /// A message of another table or with an invalid payload yields one line; a unit or
+    /// availability message none.
     fn explain(&self, message: &Message<'_>) -> Vec<String> {
         let levels = match self.meaning(message.topic) {
             Some(Meaning::Values(levels)) => levels,

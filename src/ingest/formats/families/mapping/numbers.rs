@@ -1,14 +1,14 @@
-//! Numbers in texts: a number and the unit after it, with the decimal mark that the table names, and results without the
-//! noise of binary fractions.
+//! Numbers in strings: parsing with a configurable decimal mark and a trailing unit, and rounding
+//! of results to 15 significant digits.
 
 use crate::domain::Value;
 use crate::ingest::formats::kit::values;
 
-/// Splits a text into the number at its start and the rest, without the white space between them.
+/// Splits a string into a leading number and the rest, both trimmed.
 ///
-/// `decimal` is the decimal mark that the table names; then digits may stand in groups of three, parted by a point, a
-/// comma, a space or an apostrophe that is not the decimal mark. Without it the mark is a point, and nothing parts
-/// groups. The typographic minus counts as a minus.
+/// Without `decimal` the decimal mark is a point and digit grouping is rejected. With it, groups of
+/// three digits may be separated by a point, comma, space or apostrophe, except by the decimal
+/// mark. A typographic minus is accepted.
 #[must_use]
 pub fn split(text: &str, decimal: Option<char>) -> Option<(Value, &str)> {
     let mut digits = String::with_capacity(text.len().min(32));
@@ -30,14 +30,14 @@ pub fn split(text: &str, decimal: Option<char>) -> Option<(Value, &str)> {
     values::number(&digits).map(|value| (value, rest.trim()))
 }
 
-/// Moves the digits at the start of a text, and returns the rest.
+/// Moves the leading digits to `digits` and returns the rest.
 fn take_digits<'a>(text: &'a str, digits: &mut String) -> &'a str {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     digits.push_str(&text[..end]);
     &text[end..]
 }
 
-/// The same with groups of three digits, all parted by one mark.
+/// Moves leading digits in groups of three, all with the same separator, and returns the rest.
 fn take_groups<'a>(text: &'a str, decimal: char, digits: &mut String) -> &'a str {
     const PARTING: [char; 6] = ['.', ',', ' ', '\u{a0}', '\u{202f}', '\''];
     let mut rest = take_digits(text, digits);
@@ -55,7 +55,7 @@ fn take_groups<'a>(text: &'a str, decimal: char, digits: &mut String) -> &'a str
     rest
 }
 
-/// Moves `e-3` where it is an exponent, and returns the rest.
+/// Moves an exponent such as `e-3` and returns the rest; without one, nothing is consumed.
 fn take_exponent<'a>(text: &'a str, digits: &mut String) -> &'a str {
     let Some(exponent) = text.strip_prefix(['e', 'E']) else { return text };
     let unsigned = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
@@ -67,17 +67,17 @@ fn take_exponent<'a>(text: &'a str, digits: &mut String) -> &'a str {
     take_digits(unsigned, digits)
 }
 
-/// A number without the noise that arithmetic on binary fractions leaves: 15 significant digits, which every number of
-/// at most 15 digits survives. What is not finite stays so.
+/// Rounds to 15 significant digits, which removes the error of binary fractions and preserves
+/// decimals of up to 15 digits. Non-finite numbers are returned unchanged.
 #[must_use]
 pub fn without_noise(number: f64) -> f64 {
     if number.is_finite() { format!("{number:.14e}").parse().unwrap_or(number) } else { number }
 }
 
-/// `value * scale + offset`, whole where all three are.
+/// `value * scale + offset`; an integer if all three are integers.
 ///
 /// # Errors
-/// If the result is infinite.
+/// If the result is not finite.
 pub fn convert(value: Value, scale: Option<f64>, offset: Option<f64>) -> Result<Value, String> {
     if scale.is_none() && offset.is_none() {
         return Ok(value);
@@ -89,7 +89,7 @@ pub fn convert(value: Value, scale: Option<f64>, offset: Option<f64>) -> Result<
     Value::from_parts(result, is_whole).map_err(|error| error.to_string())
 }
 
-/// Whether every whole number up to this size has a double of its own.
+/// Whether a number is within ±2^53, where every integer has an exact double.
 fn is_exact(number: f64) -> bool {
     number.abs() <= 9_007_199_254_740_992.0
 }

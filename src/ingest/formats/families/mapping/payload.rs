@@ -1,28 +1,28 @@
-//! From the bytes of a payload to the values that a table points to.
+//! Parsing of payloads into the JSON that a table points into.
 
 use serde_json::{Map, Value as Json};
 
 use crate::ingest::formats::kit::json;
 
-/// What payloads of a table are.
+/// Form of a table's payloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Form {
-    /// JSON: the table points into it.
+    /// JSON.
     Json,
-    /// Fields of a text, by what parts them: a list, or an object where each is `name=value`.
+    /// Delimited fields, with the delimiter: a list, or an object if every field is `name=value`.
     Fields(String),
-    /// One value: JSON, or a text. Where the table names a decimal mark, a number is a text.
+    /// One value: JSON, or else a string. With a decimal mark configured, numbers stay strings.
     Plain {
-        /// Whether the table names a decimal mark.
+        /// Whether the table has a decimal mark.
         has_decimal: bool,
     },
 }
 
 impl Form {
-    /// Reads a payload; `None` for an empty one.
+    /// Parses a payload; `None` if it is empty.
     ///
     /// # Errors
-    /// Says why it can't be read.
+    /// If the payload is invalid.
     pub fn read(&self, payload: &[u8]) -> Result<Option<Json>, String> {
         let text = match (self, json::text(payload)) {
             (Self::Json, _) => return json::parse(payload),
@@ -42,7 +42,7 @@ impl Form {
                 Ok(Json::String(text))
             }
             Ok(value) => Ok(value),
-            // Perhaps with a bare `nan`; else the mistake is said.
+            // May contain a bare `nan`, which this parser accepts; otherwise its error is returned.
             Err(_) if text.starts_with(['{', '[']) => {
                 json::parse(text.as_bytes()).map(Option::unwrap_or_default)
             }
@@ -51,7 +51,7 @@ impl Form {
     }
 }
 
-/// Fields of a text, without white space around them.
+/// Splits a string into trimmed fields.
 fn fields(text: &str, parting: &str) -> Json {
     let all: Vec<&str> = if parting.trim().is_empty() {
         text.split_whitespace().collect()
@@ -68,7 +68,8 @@ fn fields(text: &str, parting: &str) -> Json {
     Json::Object(named.collect::<Map<_, _>>())
 }
 
-/// A text in Latin-1, where its bytes beyond ASCII are signs of units alone: what else it may be isn't guessed.
+/// Decodes Latin-1, if all non-ASCII bytes are characters of units. Any other byte is ambiguous and
+/// yields `None`.
 fn latin_1(payload: &[u8]) -> Option<String> {
     const SIGNS: [u8; 4] = [b'\xb0', b'\xb2', b'\xb3', b'\xb5']; // ° ² ³ µ
     let is_of_units = payload.iter().all(|byte| byte.is_ascii() || SIGNS.contains(byte));

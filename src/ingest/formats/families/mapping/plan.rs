@@ -1,4 +1,4 @@
-//! A table of a mapping that was checked: what a message is decoded by.
+//! Compiled mapping table, the basis of decoding.
 
 use super::expression::Expression;
 use super::payload::Form;
@@ -9,101 +9,101 @@ use crate::config::MappedAvailability;
 use crate::ingest::formats::kit::topics::Pattern;
 use std::collections::BTreeMap;
 
-/// A table that was checked.
+/// A validated and compiled table.
 #[derive(Debug)]
 pub struct Plan {
-    /// Topic as the table has it: the name of the rule.
+    /// Topic as configured, used as the name of the rule.
     pub name: String,
-    /// Topics of values.
+    /// Topic pattern of values.
     pub topic: Pattern,
-    /// What payloads are.
+    /// Form of the payload.
     pub form: Form,
-    /// Elements; `None` for the payload as a whole.
+    /// Pointer to the elements; `None` if the payload is the only element.
     pub each: Option<Pointer>,
-    /// Condition on an element.
+    /// Condition that an element must meet.
     pub when: Option<Expression>,
-    /// Ids of sensors.
+    /// Template of the sensor id.
     pub sensor: Text,
-    /// Times of values.
+    /// Source of timestamps.
     pub time: Time,
-    /// Place of `$base`.
+    /// Pointer to the value of `$base`.
     pub time_base: Option<Pointer>,
     /// Values of an element.
     pub values: Vec<ValuePlan>,
-    /// Names of quantities by what messages call them, or by their unit.
+    /// Quantity names, by the word or unit in messages.
     pub quantities: BTreeMap<String, String>,
-    /// Topics on which units come.
+    /// Topic pattern of units.
     pub unit_topic: Option<Pattern>,
-    /// Topics on which devices say whether they are there.
+    /// Availability topic of the devices.
     pub availability: Option<AvailabilityPlan>,
 }
 
-/// Where times of values come from.
+/// Source of the timestamps of an element.
 #[derive(Debug)]
 pub enum Time {
-    /// The receipt.
+    /// Time of receipt.
     Receipt,
-    /// One value.
+    /// Pointer to a timestamp.
     At(Pointer),
-    /// Several: a date and a time.
+    /// Template that combines several fields, such as a date and a time.
     Text(Text),
-    /// An expression.
+    /// Expression.
     Is(Expression),
 }
 
 /// A value of an element.
 #[derive(Debug)]
 pub struct ValuePlan {
-    /// Key of the table: `values.humidity`, `value`, `expr.temperature`.
+    /// Key in the table, such as `values.humidity`, `value` or `expr.temperature`.
     pub key: String,
-    /// Where it is.
+    /// Source of the value.
     pub source: Source,
-    /// What it is called.
+    /// Source of the quantity name.
     pub name: Name,
-    /// Unit that the table says.
+    /// Unit configured for the value.
     pub unit: Option<Text>,
-    /// Factor.
+    /// Factor; `None` means 1.
     pub scale: Option<f64>,
-    /// Added after the factor.
+    /// Offset, added after scaling; `None` means 0.
     pub offset: Option<f64>,
-    /// How it is read.
+    /// Interpretation of scalars.
     pub reader: scalars::Reader,
 }
 
-/// Where a value is.
+/// Source of a value.
 #[derive(Debug)]
 pub enum Source {
     /// The element itself.
     Element,
-    /// The first of these places where something is.
+    /// The first of these pointers that finds a value other than null.
     First(Vec<Pointer>),
-    /// Each of the places of a pointer with `*`.
+    /// Every match of a pointer with `*`.
     All(Pointer),
-    /// The result of an expression.
+    /// Result of an expression.
     Expression(Expression),
 }
 
-/// What a value is called.
+/// Source of a value's quantity name.
 #[derive(Debug)]
 pub enum Name {
-    /// By the table: further levels of the sensor's id, and the quantity.
+    /// Name in the table: additional levels of the sensor id, and the quantity.
     Table {
-        /// Further levels; `None` for the key that a `*` stood for.
+        /// Additional levels of the sensor id; `None` is replaced by the key that a `*` matched.
         levels: Vec<Option<String>>,
-        /// Quantity; `None` for the key that the last `*` stood for.
+        /// Quantity; `None` is replaced by the key that the last `*` matched.
         quantity: Option<String>,
     },
-    /// By the message or its topic.
+    /// Name in the message or its topic.
     Message(Text),
-    /// By its unit, or by its key.
+    /// Derived from the key of the value, or from its unit.
     Key,
 }
 
-/// Topics on which devices say whether they are there.
+/// Availability topic of the devices.
 #[derive(Debug)]
 pub struct AvailabilityPlan {
-    /// Topics.
+    /// Topic pattern.
     pub topic: Pattern,
-    /// Words, and the topic as the table has it.
+    /// Topic as configured, and the words for online and offline.
     pub words: MappedAvailability,
 }

@@ -1,5 +1,6 @@
-//! Pointers into a payload: `/a/b` from its root, `a/b` from an element, `../` up from it, `*` for each part of a list or
-//! an object. `~1` stands for a `/` in a key and `~0` for a `~`, as in RFC 6901.
+//! Pointers into a payload: `/a/b` from the root, `a/b` from an element, `../` to its container,
+//! `*` for every element of a list or object. `~1` escapes `/` and `~0` escapes `~`, as in RFC
+//! 6901.
 
 use std::fmt;
 
@@ -7,38 +8,38 @@ use serde_json::Value as Json;
 
 use crate::ingest::formats::kit::json;
 
-/// The most keys in a pointer: payloads nest no deeper in practice.
+/// Limit of keys in a pointer; real payloads are not nested as deep.
 const MOST_STEPS: usize = 32;
 
-/// The most keys that a note on a missing value lists.
+/// Limit of keys listed in a message about a missing value.
 const MOST_KEYS: usize = 12;
 
-/// A place in payloads of a table.
+/// A parsed pointer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pointer {
-    /// As the table has it.
+    /// Pointer as configured.
     text: Box<str>,
-    /// Whether it begins at the payload's root.
+    /// Whether it starts at the payload's root.
     is_absolute: bool,
-    /// Containers that it goes up from the element.
+    /// Number of containers to ascend from the element.
     num_up: usize,
     steps: Vec<Step>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
-    /// A key of an object; in a list the element of that position, from 0.
+    /// Key of an object, or index of a list, from 0.
     Key { name: Box<str>, position: Option<usize> },
-    /// Each value of an object or a list.
+    /// Every value of an object or list.
     Each,
 }
 
-/// Key of a value in its container.
+/// Key or index of a value in its container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key<'a> {
-    /// In an object.
+    /// Key of an object.
     Name(&'a str),
-    /// In a list, from 0.
+    /// Index of a list, from 0.
     Position(usize),
 }
 
@@ -51,7 +52,7 @@ impl fmt::Display for Key<'_> {
     }
 }
 
-/// A value of a payload, and the containers around it.
+/// Position in a payload: a value with the path of containers to it.
 #[derive(Debug, Clone)]
 pub struct Place<'a> {
     root: &'a Json,
@@ -62,40 +63,40 @@ pub struct Place<'a> {
 struct Stop<'a> {
     key: Key<'a>,
     value: &'a Json,
-    /// Whether a `*` led to it.
+    /// Whether a `*` matched this key.
     is_of_star: bool,
 }
 
 impl<'a> Place<'a> {
-    /// The payload itself.
+    /// Position of the payload itself.
     #[must_use]
     pub const fn root(payload: &'a Json) -> Self {
         Self { root: payload, stops: Vec::new() }
     }
 
-    /// The payload that it is a part of.
+    /// Root of the payload.
     #[must_use]
     pub const fn payload(&self) -> &'a Json {
         self.root
     }
 
-    /// The value there.
+    /// Value at this position.
     #[must_use]
     pub fn value(&self) -> &'a Json {
         self.stops.last().map_or(self.root, |stop| stop.value)
     }
 
-    /// Keys that lead to it from the root.
+    /// Path from the root.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = Key<'a>> {
         self.stops.iter().map(|stop| stop.key)
     }
 
-    /// Keys that stood for a `*`, in their order.
+    /// Keys matched by `*`, from the root.
     pub fn stars(&self) -> impl DoubleEndedIterator<Item = Key<'a>> {
         self.stops.iter().filter(|stop| stop.is_of_star).map(|stop| stop.key)
     }
 
-    /// Last of its keys that is a name.
+    /// Innermost key that is a name rather than an index.
     #[must_use]
     pub fn last_name(&self) -> Option<&'a str> {
         self.keys().rev().find_map(|key| match key {
@@ -111,10 +112,10 @@ impl<'a> Place<'a> {
 }
 
 impl Pointer {
-    /// Reads a pointer.
+    /// Parses a pointer.
     ///
     /// # Errors
-    /// Says what is wrong with it, and what to write.
+    /// Description of the mistake, with a remedy.
     pub fn new(text: &str) -> Result<Self, String> {
         let mut rest = text;
         let mut num_up = 0;
@@ -130,37 +131,37 @@ impl Pointer {
         Ok(Self { text: text.into(), is_absolute, num_up, steps })
     }
 
-    /// As the table has it.
+    /// Pointer as configured.
     #[must_use]
     pub const fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Number of `*` in it.
+    /// Number of `*`.
     #[must_use]
     pub fn num_stars(&self) -> usize {
         self.steps.iter().filter(|step| **step == Step::Each).count()
     }
 
-    /// Number of its keys, `*` among them.
+    /// Number of keys, including `*`.
     #[must_use]
     pub const fn num_steps(&self) -> usize {
         self.steps.len()
     }
 
-    /// Containers that it goes up from the element.
+    /// Number of containers to ascend from the element.
     #[must_use]
     pub const fn num_up(&self) -> usize {
         self.num_up
     }
 
-    /// Whether it begins at the payload's root.
+    /// Whether it starts at the payload's root.
     #[must_use]
     pub const fn is_absolute(&self) -> bool {
         self.is_absolute
     }
 
-    /// Last of its keys that is a name.
+    /// Innermost key that is a name rather than an index or `*`.
     #[must_use]
     pub fn last_name(&self) -> Option<&str> {
         self.steps.iter().rev().find_map(|step| match step {
@@ -169,7 +170,7 @@ impl Pointer {
         })
     }
 
-    /// The value it points to from an element; `None` where nothing is, and for a pointer with `*`.
+    /// Value at this pointer relative to an element; `None` if absent, and for a pointer with `*`.
     #[must_use]
     pub fn find<'a>(&self, element: &Place<'a>) -> Option<&'a Json> {
         let mut value = match self.num_up {
@@ -182,18 +183,18 @@ impl Pointer {
         Some(value)
     }
 
-    /// Calls `visit` with each place it points to from an element, in the order of the payload, until `visit` returns
+    /// Calls `visit` for every match relative to an element, in payload order, until it returns
     /// false.
     pub fn visit<'a>(&self, element: &Place<'a>, visit: &mut dyn FnMut(&Place<'a>) -> bool) {
         walk(&mut self.start(element), &self.steps, visit);
     }
 
-    /// Where its first key is.
+    /// Position from which the first key is resolved.
     fn start<'a>(&self, element: &Place<'a>) -> Place<'a> {
         if self.is_absolute { Place::root(element.root) } else { element.up(self.num_up) }
     }
 
-    /// Why nothing is there: `nothing at /a/h; keys of /a: t, x`.
+    /// Reason why nothing was found, such as `nothing at /a/h; keys of /a: t, x`.
     #[must_use]
     pub fn missing(&self, element: &Place<'_>) -> String {
         let mut value = self.start(element).value();
@@ -207,7 +208,8 @@ impl Pointer {
         format!("nothing at {}; {}{}", self.text, content(value, &of), self.elsewhere(element))
     }
 
-    /// Where its keys lead to a value if the leading `/` is added or left out: `; each element has t: write it without /`.
+    /// Hint if the pointer would match with the leading `/` added or removed, such as
+    /// `; each element has t: write it without /`.
     fn elsewhere(&self, element: &Place<'_>) -> String {
         if element.stops.is_empty() || self.num_up > 0 || self.num_stars() > 0 {
             return String::new();
@@ -248,7 +250,7 @@ impl Step {
     }
 }
 
-/// Goes on from a place by steps, and returns whether to go on after them.
+/// Follows the remaining steps from a position. Returns false if `visit` stopped the traversal.
 fn walk<'a>(
     place: &mut Place<'a>,
     steps: &[Step],
@@ -276,7 +278,7 @@ fn walk<'a>(
     }
 }
 
-/// What a container holds, for a note on what is not in it: `keys here: hum, t`.
+/// Content of a container for a message, such as `keys here: hum, t`.
 #[must_use]
 pub fn content(value: &Json, of: &str) -> String {
     match value {

@@ -14,33 +14,34 @@ use super::texts;
 use crate::domain::Value;
 use crate::ingest::formats::kit::{names, units};
 
-/// What a value is called.
+/// Name of a value.
 struct Called {
-    /// Further levels of the sensor's id.
+    /// Additional levels of the sensor id.
     levels: Vec<String>,
-    /// Quantity, or what the message says it is.
+    /// Quantity, or the word for it in the message.
     word: String,
-    /// Whether the table gives it, to the letter.
+    /// Whether the table defines the quantity; it is then used verbatim.
     is_of_table: bool,
-    /// Whether a number is promised: a text in its place is a fault.
+    /// Whether the value must be a number; anything else is a fault.
     is_promised: bool,
 }
 
-/// Keys of an object that hold its one value, and its unit.
+/// Keys of a wrapper object that hold its value; below, keys that hold its unit.
 const VALUE_KEYS: [&str; 4] = ["value", "val", "v", "state"];
 const UNIT_KEYS: [&str; 5] = ["unit", "units", "unit_of_measurement", "uom", "u"];
 
-/// Keys of values that don't say what is measured.
+/// Keys that name no quantity.
 const VAGUE_KEYS: [&str; 7] = ["value", "val", "v", "state", "reading", "measurement", "data"];
 
-/// Objects in objects that are opened to find the one value.
+/// Limit of nested wrapper objects to open.
 const MOST_WRAPPERS: usize = 2;
 
 impl Decoding<'_, '_> {
-    /// Adds a value that was found.
+    /// Converts a found value and adds its reading.
     ///
     /// # Errors
-    /// Says what is wrong with the element, so that none of its values can be used.
+    /// If the sensor id, quantity or time of the element is invalid, which makes all its values
+    /// unusable.
     pub(super) fn add(
         &mut self,
         plan: &ValuePlan,
@@ -81,7 +82,7 @@ impl Decoding<'_, '_> {
         Ok(())
     }
 
-    /// Id of a value's sensor.
+    /// Sensor id of a value.
     fn id(
         &mut self,
         called: &Called,
@@ -130,8 +131,8 @@ impl Decoding<'_, '_> {
         }
     }
 
-    /// The name of a quantity: the table's for the word or the unit; else the word's canonical one; else what the unit
-    /// alone says.
+    /// Quantity name, by precedence: the table's name for the word or the unit, the canonical name
+    /// of the word, the quantity implied by the unit.
     fn quantity(&self, called: &Called, unit: &str) -> String {
         if called.is_of_table {
             return called.word.clone();
@@ -146,7 +147,8 @@ impl Decoding<'_, '_> {
         }
     }
 
-    /// The unit of a value: beside the number, in the table, beside the value, on the topic of units.
+    /// Unit, by precedence: after the number, in the table, next to the value, from the unit topic.
+    /// Scaled values ignore a unit after the number.
     fn unit(
         &mut self,
         plan: &ValuePlan,
@@ -173,7 +175,7 @@ impl Decoding<'_, '_> {
     }
 }
 
-/// The number of a scalar, converted.
+/// Number of a scalar, after scale and offset.
 fn number(
     plan: &ValuePlan,
     scalar: &Scalar,
@@ -206,12 +208,12 @@ fn number(
     }
 }
 
-/// Whether a quantity is a number, never true or false.
+/// Whether a quantity is numeric, so that a boolean is a fault.
 fn is_number(quantity: &str, unit: &str) -> bool {
     !unit.is_empty() || names::is_canonical(quantity) || quantity == "energy"
 }
 
-/// The quantity that a unit alone says.
+/// Quantity implied by a unit.
 fn by_unit(unit: &str) -> Option<&'static str> {
     Some(match unit {
         "°C" | "°F" | "K" => "temperature",
@@ -226,8 +228,8 @@ fn by_unit(unit: &str) -> Option<&'static str> {
     })
 }
 
-/// The one value of an object, and the unit beside it: at a key that is the quantity, or means a value. What is no
-/// object, or has no such key, stays.
+/// Opens wrapper objects: the value under the quantity's key or a generic one, and the unit next to
+/// it. Other values are returned unchanged.
 fn unwrap<'a>(value: &'a Json, quantity: &str) -> (&'a Json, Option<&'a str>) {
     let (mut value, mut unit) = (value, None);
     for _ in 0..MOST_WRAPPERS {
@@ -243,7 +245,7 @@ fn unwrap<'a>(value: &'a Json, quantity: &str) -> (&'a Json, Option<&'a str>) {
     (value, unit)
 }
 
-/// The key that a `*` stood for.
+/// Key matched by a `*`; empty if there is none.
 fn star(key: Option<Key<'_>>) -> String {
     key.map(|key| key.to_string()).unwrap_or_default()
 }

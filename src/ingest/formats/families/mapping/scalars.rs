@@ -1,4 +1,5 @@
-//! Scalar values as a table reads them: numbers, numbers with their unit, words, and what means that there is no value.
+//! Interpretation of scalars by a table: numbers, numbers with units, words, and placeholders for
+//! missing values.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,48 +10,48 @@ use super::numbers;
 use crate::domain::Value;
 use crate::ingest::formats::kit::{json, units, values};
 
-/// How scalars of one value are read.
+/// Interpretation of the scalars of one value.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Reader {
-    /// Numbers of words.
+    /// Numbers assigned to words.
     pub map: BTreeMap<String, f64>,
-    /// Numbers that mean that there is no value, as they are sent.
+    /// Numbers that mean "no value", before scaling.
     pub invalid: Vec<f64>,
-    /// Texts that mean that there is no value.
+    /// Words that mean "no value".
     pub invalid_words: Vec<String>,
-    /// Decimal mark of numbers in texts; `None` for a point, and no marks between groups of digits.
+    /// Decimal mark of numbers in strings; `None` is a point without digit grouping.
     pub decimal: Option<char>,
 }
 
-/// What a scalar is.
+/// Interpretation of a scalar.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Scalar {
-    /// A number, and its unit where it stands beside it.
+    /// A number, with its unit if the string contains one.
     Number(Value, Option<&'static str>),
-    /// A number that the table's `map` has for a word.
+    /// A number assigned by `map`.
     Mapped(Value),
-    /// True or false.
+    /// A boolean, or a word for one.
     Truth(bool),
-    /// There is no value, with a reason worth showing.
+    /// No value, with the reason.
     Nothing(Cow<'static, str>),
-    /// A text that is no number.
+    /// A string that is not a number.
     Word(String),
-    /// Nothing that can be a value, with the reason.
+    /// An invalid value, with the reason.
     Wrong(String),
 }
 
-/// Words for true and false, in lower case.
+/// Words for booleans, in lower case.
 const TRUTHS: [(&str, bool); 6] =
     [("on", true), ("off", false), ("yes", true), ("no", false), ("open", true), ("closed", false)];
 
-/// Words of availability, which are no values.
+/// Words of availability, which are not values.
 const AVAILABILITY: [&str; 2] = ["online", "offline"];
 
-/// Words for a number that is not finite, without sign, in lower case.
+/// Words for infinity, in lower case and without sign.
 const INFINITE: [&str; 3] = ["inf", "infinity", "∞"];
 
 impl Reader {
-    /// Reads a JSON value.
+    /// Interprets a JSON value.
     #[must_use]
     pub fn read(&self, value: &Json) -> Scalar {
         match value {
@@ -70,7 +71,7 @@ impl Reader {
         }
     }
 
-    /// Reads a text.
+    /// Interprets a string.
     #[must_use]
     pub fn read_text(&self, text: &str) -> Scalar {
         let text = text.trim_matches(|c: char| c == '\0' || c.is_whitespace());
@@ -101,7 +102,7 @@ impl Reader {
         mapped.unwrap_or(Scalar::Number(value, unit))
     }
 
-    /// A text that is no number.
+    /// Interprets a string that is not a number.
     fn word(&self, text: &str) -> Scalar {
         let is = |word: &str| word.eq_ignore_ascii_case(text);
         let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
@@ -121,7 +122,7 @@ impl Reader {
         }
     }
 
-    /// The number of a word; by its letters to the case, else by the one word that differs in case alone.
+    /// Number assigned to a word: by exact match, otherwise by a unique case-insensitive match.
     fn mapped(&self, word: &str) -> Option<Scalar> {
         let number = self.map.get(word).copied().or_else(|| {
             let mut same = self.map.iter().filter(|(known, _)| known.eq_ignore_ascii_case(word));
@@ -134,7 +135,8 @@ impl Reader {
     }
 }
 
-/// Whether a text says that there is no value; C libraries print `-nan(ind)`, too.
+/// Whether a string is a placeholder for "no value", including variants of NaN such as `-nan(ind)`
+/// of C libraries.
 fn is_nothing(text: &str) -> bool {
     let nan = text.strip_prefix('-').unwrap_or(text);
     let is_nan = nan.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("nan"));
@@ -144,13 +146,13 @@ fn is_nothing(text: &str) -> bool {
         || unit_after(after_nan.trim()).is_some()
 }
 
-/// The unit that stands after a number; `None` where anything but a known unit does.
+/// Unit after a number: `Some(None)` if nothing follows, `None` if the rest is not a known unit.
 #[expect(clippy::option_option, reason = "no unit is as right as a known one")]
 fn unit_after(rest: &str) -> Option<Option<&'static str>> {
     if rest.is_empty() {
         return Some(None);
     }
-    // `Â°` is a `°` whose two bytes were taken for two characters.
+    // `Â°` is the UTF-8 encoding of `°` misread as Latin-1.
     if rest.contains('Â') {
         units::known(&rest.replace('Â', "")).map(Some)
     } else {
@@ -158,13 +160,13 @@ fn unit_after(rest: &str) -> Option<Option<&'static str>> {
     }
 }
 
-/// A text as a message quotes it: short, and on one line.
+/// Quotes a string for a message: escaped, and at most 40 characters.
 #[must_use]
 pub fn quote(text: &str) -> String {
     format!("{:?}", text.chars().take(40).collect::<String>())
 }
 
-/// Why a word is no number.
+/// Reason why a string is not a number, with a hint if it has a decimal comma.
 #[must_use]
 pub fn not_a_number(word: &str) -> String {
     let digits = word.bytes().filter(u8::is_ascii_digit).count();

@@ -1,4 +1,4 @@
-//! Tables of a mapping, with messages of each kind.
+//! Mapping tables applied to messages of each kind.
 
 mod mistakes;
 mod properties;
@@ -32,7 +32,8 @@ fn format(mapping: &Mapping) -> MappingFormat {
     })
 }
 
-/// Readings as `sensor quantity=value unit @time`, availability as `device is …`, faults as `! why`, else `(why)`.
+/// Formats readings as `sensor quantity=value unit @time`, availability as `device is …`, faults as
+/// `! why`, and an ignored message as `(why)`.
 fn shown(decoded: Result<Decoded, String>) -> Vec<String> {
     let decoded = match decoded {
         Ok(decoded) => decoded,
@@ -350,7 +351,7 @@ fn availability_is_of_the_device_that_sensors_are_of() {
     table.availability = Some(said("plant/lwt", "Up", "Down"));
     gives(&table, "plant/lwt", "DOWN", &["north is Offline"]);
 
-    // One topic for both: other words are values.
+    // Availability and values share a topic: other words are values.
     let mut table = self::table("t/{sensor}");
     table.quantity = Some("level".into());
     table.availability = Some(said("t/{sensor}", "up", "down"));

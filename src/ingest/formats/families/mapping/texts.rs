@@ -1,13 +1,13 @@
-//! Texts that a table makes of a message: sensor ids, quantities, units, times.
+//! Text templates, filled from a message: sensor ids, quantities, units, times.
 //!
-//! | in the table | what it is |
+//! | in the table | meaning |
 //! |---|---|
-//! | `{site}/boiler` | text with named levels of the topic |
-//! | `{/dev/eui}-{port}` | with values of the payload and of the element |
-//! | `{path}`, `{*}` | keys that lead to the element, and the last of them that stood for a `*` |
+//! | `{site}/boiler` | literal text with named levels of the topic |
+//! | `{/dev/eui}-{port}` | literal text with values of the payload and of the element |
+//! | `{path}`, `{*}` | keys that lead to the element, and the last key matched by a `*` |
 //! | `/dev/eui`, `../id` | one value |
-//! | `id` | one value of the element, in a table with `each` or `split`; else the text itself |
-//! | `'boiler'` | the text itself, in any table |
+//! | `id` | one value of the element, in a table with `each` or `split`; otherwise literal text |
+//! | `'boiler'` | literal text, in any table |
 
 use serde_json::Value as Json;
 
@@ -15,7 +15,7 @@ use super::pointer::{Place, Pointer};
 use crate::ingest::formats::kit::json;
 use crate::ingest::formats::kit::topics::{self, Levels};
 
-/// A text with parts that come from a message.
+/// A parsed template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
     parts: Vec<Part>,
@@ -24,48 +24,48 @@ pub struct Text {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Literal(String),
-    /// A named level of the topic.
+    /// Named level of the topic.
     Level(String),
-    /// A value of the payload.
+    /// Value in the payload.
     At(Pointer),
-    /// Keys that lead to the element.
+    /// Keys that lead to the element, joined by `/`.
     Path,
-    /// The last of them that stood for a `*`.
+    /// Last key of the element's path that a `*` matched.
     Star,
 }
 
-/// What names and bare words mean in a table.
+/// Meaning of names and bare words in a table.
 #[derive(Debug, Clone, Copy)]
 pub struct Names<'a> {
     /// Named levels of the topic.
     pub levels: &'a [&'a str],
-    /// Whether bare words are keys of an element: in a table with `each` or `split`.
+    /// Whether bare words are keys of an element, which holds for tables with `each` or `split`.
     pub has_elements: bool,
 }
 
-/// Why a message doesn't give a text.
+/// Reason why a template can't be filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lack {
-    /// A value it needs isn't there, with where it was looked for.
+    /// A value is missing; with the place where it was expected.
     Missing(String),
-    /// One is no text, with the reason.
+    /// A value is not a scalar, with the reason.
     Wrong(String),
 }
 
-/// What a text is made of.
+/// Sources of a template's values.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a, 'm> {
     /// Named levels of the topic.
     pub levels: &'a Levels<'m>,
-    /// The element, or the payload where there are none.
+    /// Element; the payload itself in a table without elements.
     pub element: &'a Place<'m>,
 }
 
 impl Text {
-    /// Reads a text. `is_literal` says which bare words are no keys, whatever the table.
+    /// Parses a template. `is_literal` marks bare words that are never keys.
     ///
     /// # Errors
-    /// Says what is wrong with it, and what to write.
+    /// Description of the mistake, with a remedy.
     pub fn new(
         text: &str,
         names: Names<'_>,
@@ -88,7 +88,7 @@ impl Text {
         Ok(Self { parts: vec![part] })
     }
 
-    /// Named levels, joined by `/`.
+    /// Template of the named levels, joined by `/`.
     #[must_use]
     pub fn of_levels(levels: &[&str]) -> Self {
         let mut parts = Vec::new();
@@ -101,7 +101,7 @@ impl Text {
         Self { parts }
     }
 
-    /// The value that it is, where it is nothing but one.
+    /// The pointer, if the template is a single value.
     #[must_use]
     pub fn as_pointer(&self) -> Option<&Pointer> {
         match self.parts.as_slice() {
@@ -110,7 +110,7 @@ impl Text {
         }
     }
 
-    /// The text, where nothing in it comes from a message.
+    /// The text, if the template does not depend on the message.
     #[must_use]
     pub fn as_literal(&self) -> Option<&str> {
         match self.parts.as_slice() {
@@ -120,7 +120,7 @@ impl Text {
         }
     }
 
-    /// Pointers in it.
+    /// Pointers in the template.
     pub fn pointers(&self) -> impl Iterator<Item = &Pointer> {
         self.parts.iter().filter_map(|part| match part {
             Part::At(pointer) => Some(pointer),
@@ -128,16 +128,16 @@ impl Text {
         })
     }
 
-    /// Whether it asks for keys that lead to an element.
+    /// Whether the template uses the path of an element.
     #[must_use]
     pub fn asks_for_path(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Path | Part::Star))
     }
 
-    /// Makes the text.
+    /// Fills the template.
     ///
     /// # Errors
-    /// Says what is missing, or no text.
+    /// If a value is missing or not a scalar.
     pub fn render(&self, source: Source<'_, '_>) -> Result<String, Lack> {
         if let [Part::Literal(text)] = self.parts.as_slice() {
             return Ok(text.clone());
@@ -149,7 +149,8 @@ impl Text {
         Ok(rendered)
     }
 
-    /// Why a message doesn't give it; a word that a table with elements takes for a key may be meant as itself.
+    /// Explains why the template can't be filled, with a hint that a bare word may be meant
+    /// literally.
     #[must_use]
     pub fn explain(&self, key: &str, lack: Lack) -> String {
         let (Lack::Missing(why) | Lack::Wrong(why)) = lack;
@@ -161,11 +162,12 @@ impl Text {
         }
     }
 
-    /// Its beginning, up to a `/`, that named levels alone make: the device that sensors with such ids are of.
+    /// Device id: the longest prefix, ending before a `/`, that depends on named levels only. All
+    /// of it if it depends on nothing else.
     #[must_use]
     pub fn beginning(&self, levels: &Levels<'_>) -> Option<String> {
         let mut rendered = String::new();
-        // End of what is whole.
+        // End of the prefix before the last `/`.
         let mut end = 0;
         let mut is_whole = true;
         for part in &self.parts {
@@ -250,7 +252,7 @@ fn parts(text: &str, names: Names<'_>) -> Result<Vec<Part>, String> {
     Ok(parts)
 }
 
-/// What stands in braces.
+/// Parses the content of braces.
 fn part(name: &str, names: Names<'_>) -> Result<Part, String> {
     match name {
         _ if names.levels.contains(&name) => Ok(Part::Level(name.to_owned())),

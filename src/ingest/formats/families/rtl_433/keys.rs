@@ -1,34 +1,35 @@
-//! Keys of `rtl_433`'s messages: what they measure, and in what unit, which is the key's end.
+//! Keys of `rtl_433` messages, with quantity and unit. The suffix of a key is its unit.
 
 use crate::ingest::formats::kit::names;
 
-/// What a key measures.
+/// A parsed key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key<'a> {
-    /// Number of the probe, where the device has several.
+    /// Probe number; `None` for devices with a single probe.
     pub probe: Option<&'a str>,
     /// Canonical name of the quantity.
     pub quantity: String,
-    /// Unit; empty where the key has none.
+    /// Unit; empty if the key has none.
     pub unit: &'static str,
-    /// Whether the unit is imperial: a metric value of the same quantity comes before it.
+    /// Whether the unit is imperial. A metric value of the same quantity takes precedence.
     pub is_imperial: bool,
-    /// What it may hold.
+    /// Type of the value.
     pub kind: Kind,
 }
 
-/// What the value of a key may be.
+/// Type of a key's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A number; a text is a fault.
+    /// A number; any other string is a fault.
     Number,
-    /// A number or a truth value on some devices, a word on others, which is no reading.
+    /// A number or boolean on some devices, a word on others. Words are not readings.
     State,
-    /// Quality of reception: of interest beside other values only.
+    /// Signal quality; a reading only beside other values.
     Link,
 }
 
-/// End of a key, its unit, and whether that is imperial. Of two that fit, the longer stands first.
+/// Suffix of a key, unit, and whether the unit is imperial. Longer suffixes precede those that they
+/// end with.
 const UNITS: [(&str, &str, bool); 36] = [
     ("_C", "°C", false),
     ("_F", "°F", true),
@@ -68,7 +69,7 @@ const UNITS: [(&str, &str, bool); 36] = [
     ("_ppm", "ppm", false),
 ];
 
-/// Keys without a unit at their end that are measured, and the unit that the format gives them.
+/// Measured keys without a unit suffix, and their unit.
 const NUMBERS: [(&str, &str); 16] = [
     ("humidity", "%"),
     ("moisture", "%"),
@@ -88,7 +89,7 @@ const NUMBERS: [(&str, &str); 16] = [
     ("conductivity", ""),
 ];
 
-/// States of contacts, detectors and supplies.
+/// States of contacts, detectors and power supplies.
 const STATES: [&str; 18] = [
     "alarm",
     "battery_low",
@@ -110,10 +111,10 @@ const STATES: [&str; 18] = [
     "water",
 ];
 
-/// Quality of reception. The level is relative to the receiver's full scale, hence dB.
+/// Signal quality. The level is relative to the receiver's full scale, hence in dB.
 const LINK: [&str; 2] = ["rssi", "snr"];
 
-/// What a key measures; `None` for what tells about the device, its protocol or the radio.
+/// Parses a key; `None` if it describes the device, its protocol or the radio.
 #[must_use]
 pub fn read(key: &str) -> Option<Key<'_>> {
     let (stem, unit, is_imperial, kind) = parts(key)?;
@@ -126,13 +127,13 @@ pub fn read(key: &str) -> Option<Key<'_>> {
     Some(Key { probe, quantity, unit, is_imperial, kind })
 }
 
-/// Whether a key measures anything, reception aside.
+/// Whether a key is a measurement other than signal quality.
 #[must_use]
 pub fn is_measured(key: &str) -> bool {
     parts(key).is_some_and(|(.., kind)| kind != Kind::Link)
 }
 
-/// A key without its unit, the unit, whether that is imperial, and what the value may be.
+/// Key without its unit suffix, the unit, whether it is imperial, and the type of the value.
 fn parts(key: &str) -> Option<(&str, &'static str, bool, Kind)> {
     if LINK.contains(&key) {
         return Some((key, "dB", false, Kind::Link));

@@ -1,18 +1,22 @@
-//! Radio sensors heard by `rtl_433`: weather stations, tyres, meters, detectors.
+//! Radio sensors received by `rtl_433`: weather stations, tyres, meters, detectors.
 //!
-//! * Topics: `<base>/<host>/events`, `…/devices[/type][/model][/subtype][/channel][/id]/<key>`, `…/states`,
-//!   `…/availability`; base `rtl_433`. All can be set: a JSON object with a `model` is an event on any topic below the
-//!   base, and a topic that ends with a measured key is a value, whose id are the levels between the base and the key.
-//! * Value: `events` are JSON objects, `devices` plain values. Keys that end with a unit, and a list of those that
-//!   don't (`keys.rs`), are measured; all others tell about the device, its protocol or the radio.
-//! * Unit: the key's end, as the device sends it or as `-C` converts it.
-//! * Time: `time` of an event: local, ISO or seconds since 1970. One that begins with `@` counts from the start of a
-//!   recording; then, and for `devices`, the receipt counts.
-//! * Id: `[type/]model[/subtype][/channel][/id]`, spelt as `devices` spells it.
+//! * Topics: `<base>/<host>/events`, `…/devices[/type][/model][/subtype][/channel][/id]/<key>`,
+//!   `…/states`, `…/availability`; base `rtl_433`. All of them are configurable: a JSON object with
+//!   a `model` is an event on any topic below the base. A topic that ends with a measured key is a
+//!   value, whose id is the levels between base and key.
+//! * Value: `events` are JSON objects, `devices` plain values. Keys with a unit suffix and a list
+//!   of others (`keys.rs`) are measurements; the rest describes the device, its protocol or the
+//!   radio.
+//! * Unit: the suffix of the key, as sent by the device or converted by `-C`.
+//! * Time: `time` of an event: local time, ISO 8601 or Unix time in seconds. A value that begins
+//!   with `@` is relative to the start of a recording. For these, and for `devices`, the receipt is
+//!   used.
+//! * Id: `[type/]model[/subtype][/channel][/id]`, spelt as in `devices`.
 //! * Availability: `<base>/<host>`, the receiver.
-//! * Traps: `events` and `devices` are both published as installed. `devices` of a host are ignored while its `events`
-//!   come, which carry the time. A frame is sent two or three times. Rain is a running total. A battery change gives
-//!   many devices a new id. `temperature_C` and `temperature_F` may come together.
+//! * Traps: by default both `events` and `devices` are published. `devices` of a host are ignored
+//!   as long as its `events` arrive, since only these carry the time. A frame is sent two or three
+//!   times. Rain is a running total. Many devices change their id with the battery. `temperature_C`
+//!   and `temperature_F` may occur together.
 //! * Source: `merbanan/rtl_433` `docs/DATA_FORMAT.md`, `docs/OPERATION.md`, `src/output_mqtt.c`.
 
 mod keys;
@@ -30,49 +34,49 @@ use crate::ingest::formats::kit::values::{self, Read};
 use crate::ingest::formats::kit::{Builder, Stamp, json, topics};
 use crate::ingest::formats::{Claim, Decoded, Filter, Format, Message, StateChange, availability};
 
-/// First level of the topics, as installed.
+/// Default first topic level.
 const BASE: &str = "rtl_433";
 
-/// Time after a host's last event for which its `devices` are ignored, in seconds. An event comes right before its
-/// values.
+/// Time in seconds after a host's last event during which its `devices` are ignored. An event
+/// immediately precedes its values.
 const EVENTS_COUNT_FOR_S: i64 = 600;
 
-/// Least distance of two times of a host's events that are remembered, in seconds.
+/// Minimum interval between stored event times of a host, in seconds.
 const EVENTS_STEP_S: i64 = 60;
 
-/// One table of receivers.
+/// Format of one table of receivers.
 pub struct Rtl433 {
     base: String,
     zone: Tz,
     precision: Option<Precision>,
-    /// Time of the last event by host, in seconds since 1970, as remembered.
+    /// Stored time of the last event by host, as Unix time in seconds.
     events: HashMap<Box<str>, i64>,
 }
 
-/// What a topic is.
+/// Kind of a topic.
 #[derive(Debug, PartialEq, Eq)]
 enum Topic<'a> {
-    /// Events, of a host where the topic is as installed.
+    /// Events; with the host if the topic has the default form.
     Events(Option<&'a str>),
-    /// A plain value of a sensor, of a host where the topic is as installed.
+    /// Plain value of a sensor; with the host if the topic has the default form.
     Value { host: Option<&'a str>, sensor: &'a str, key: &'a str },
-    /// Last Will and birth of a receiver: its topic without the last level.
+    /// Last Will and birth message of a receiver, with the topic without its last level.
     Availability(&'a str),
-    /// Nothing that is read.
+    /// No readings.
     Other,
 }
 
-/// The format of a table.
+/// Creates the format of a table.
 ///
 /// # Errors
-/// If its base has wildcards.
+/// If the base has wildcards.
 pub fn new(table: &PresetTable, zone: Tz) -> Result<Rtl433, String> {
     let base = topics::base(table.base.as_deref(), BASE)?;
     Ok(Rtl433 { base, zone, precision: table.precision, events: HashMap::new() })
 }
 
 impl Rtl433 {
-    /// `None` for a topic that is not below the base.
+    /// Kind of a topic; `None` if it is not below the base.
     fn topic<'a>(&self, topic: &'a str) -> Option<Topic<'a>> {
         if topic == self.base {
             return Some(Topic::Events(None));
@@ -120,20 +124,21 @@ impl Rtl433 {
         Ok(builder.finish("no key of it is a measured value"))
     }
 
-    /// What is to be remembered of an event's host: its time, where it is news.
+    /// State change for an event's host; `None` while the stored time is recent.
     fn event_change(&self, host: &str, message: &Message<'_>) -> Option<StateChange> {
         let is_news = !self.is_within(host, message, EVENTS_STEP_S);
         let time = message.received_at.timestamp().to_le_bytes();
         is_news.then(|| (host.into(), Some(time.to_vec())))
     }
 
-    /// Whether a host's last event, as remembered, was received within so many seconds of a message.
+    /// Whether a host's stored event time is less than this many seconds from the receipt of a
+    /// message.
     fn is_within(&self, host: &str, message: &Message<'_>, seconds: i64) -> bool {
         let now = message.received_at.timestamp();
         self.events.get(host).is_some_and(|last| now.abs_diff(*last) < seconds.unsigned_abs())
     }
 
-    /// Time of an event.
+    /// Timestamp of an event; falls back to the receipt.
     fn stamp(&self, fields: &Map<String, Json>, message: &Message<'_>) -> Result<Stamp, String> {
         let Some(time) = fields.get("time") else { return Ok(Stamp::Receipt) };
         if time.as_str().is_some_and(|text| text.starts_with('@')) {
@@ -144,7 +149,7 @@ impl Rtl433 {
         Ok(reader.read(time)?.into())
     }
 
-    /// A value of `devices`, or of topics that are set in its place.
+    /// Decodes a plain value on `devices` or on a configured topic.
     fn decode_value(
         &self,
         host: Option<&str>,
@@ -163,14 +168,14 @@ impl Rtl433 {
     }
 }
 
-/// The host and the sensor of the levels between the base and a key; `None` where no level is `devices`.
+/// Splits the levels between base and key into host and sensor; `None` if no level is `devices`.
 fn split_devices(levels: &str) -> Option<(&str, &str)> {
     let from_start = levels.strip_prefix("devices/").map(|sensor| ("", sensor));
     from_start.or_else(|| levels.split_once("/devices/"))
 }
 
-/// `[type/]model[/subtype][/channel][/id]`, each with the characters that are legal in a level of `devices`; `None`
-/// without a model.
+/// Sensor id `[type/]model[/subtype][/channel][/id]`, with the characters allowed in levels of
+/// `devices`; `None` without a model.
 fn sensor_id(fields: &Map<String, Json>) -> Option<String> {
     level(fields.get("model")?)?;
     let keys = ["type", "model", "subtype", "channel", "id"];
@@ -178,7 +183,7 @@ fn sensor_id(fields: &Map<String, Json>) -> Option<String> {
     Some(levels.collect::<Vec<_>>().join("/"))
 }
 
-/// A value as a level: all but letters, digits, `-` and `.` becomes `_`.
+/// Topic level for a value: all characters except letters, digits, `-` and `.` are replaced by `_`.
 fn level(value: &Json) -> Option<String> {
     let text = match value {
         Json::String(text) => Cow::Borrowed(text.as_str()),
@@ -189,7 +194,7 @@ fn level(value: &Json) -> Option<String> {
     (!text.is_empty()).then(|| text.chars().map(legal).collect())
 }
 
-/// Adds the measured values of an event. Of one value in two units the metric one counts.
+/// Adds the measured values of an event. If a value has two units, the metric one is used.
 fn add(fields: &Map<String, Json>, sensor: &str, stamp: Stamp, builder: &mut Builder) {
     let mut measured: Vec<(Key<'_>, Read)> = Vec::new();
     for (key, value) in fields {

@@ -136,7 +136,7 @@ fn device_topics_are_ignored_while_events_come() {
     assert!(value(&mut format, "roof", "09").starts_with("ignored: the same value"));
     assert_eq!(value(&mut format, "roof", "10"), "M humidity=50 %");
     assert_eq!(value(&mut format, "cellar", "00"), "M humidity=50 %");
-    // A value that can't be read is passed over, and nothing is remembered of a fresh one.
+    // An invalid stored value is ignored and the previous one kept; a deletion clears it.
     format.remember("roof", Some(b"?"));
     assert!(value(&mut format, "roof", "01").starts_with("ignored: the same value"));
     format.remember("roof", None);

@@ -1,34 +1,36 @@
-//! Ruuvi's data formats 3, 5, 6, C5 and E1: big-endian integers at fixed places. The largest unsigned and the smallest
-//! signed integer mean "not available", except in format 3, which has no such code.
+//! Ruuvi data formats 3, 5, 6, C5 and E1: big-endian integers at fixed offsets.
+//!
+//! The maximum of an unsigned field and the minimum of a signed one mean "not available". Format 3
+//! has no such code.
 
-/// One field that has a value: `scaled` divided by ten to the power of `decimals`.
+/// A field with a value, in fixed-point form: `scaled` / 10^`decimals`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
     /// Canonical name of the quantity.
     pub quantity: &'static str,
-    /// Unit.
+    /// Unit of the value.
     pub unit: &'static str,
-    /// Value without its decimal point.
+    /// Value as an integer, without its decimal point.
     pub scaled: i64,
-    /// Digits behind the decimal point.
+    /// Number of decimal places.
     pub decimals: u32,
 }
 
-/// Why a payload has no fields.
+/// Reason why a payload was not decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unread {
-    /// It is encrypted.
+    /// The payload is encrypted (data format 8).
     Encrypted,
-    /// Its data format is none of those that are read.
+    /// The data format is not supported.
     Unknown,
-    /// It ends too early.
+    /// The payload is shorter than its data format requires.
     Short,
 }
 
-/// Fields of a payload that have a value. Its first byte is the data format.
+/// Decodes the fields of a payload that are available. The first byte is the data format.
 ///
 /// # Errors
-/// Says why there are none.
+/// If the payload is encrypted, too short, or of an unsupported data format.
 pub fn read(payload: &[u8]) -> Result<Vec<Field>, Unread> {
     let (format, length): (fn(Bytes<'_>) -> Fields, usize) = match payload.first() {
         None => return Err(Unread::Short),
@@ -46,7 +48,7 @@ pub fn read(payload: &[u8]) -> Result<Vec<Field>, Unread> {
     Ok(format(Bytes(payload)).0)
 }
 
-/// The first of Ruuvi's formats: the temperature has a sign and a magnitude, its fraction a byte of its own.
+/// Format 3: the temperature is sign and magnitude, with its hundredths in a separate byte.
 fn format_3(bytes: Bytes<'_>) -> Fields {
     let degrees = bytes.unsigned(2, 1);
     let hundredths = (degrees & 0x7F) * 100 + bytes.unsigned(3, 1);
@@ -71,7 +73,7 @@ fn format_5(bytes: Bytes<'_>) -> Fields {
     fields
 }
 
-/// Format 5 without the acceleration.
+/// Format C5: format 5 without acceleration.
 fn format_c5(bytes: Bytes<'_>) -> Fields {
     let mut fields = Fields::climate(bytes);
     fields.power_and_movement(bytes, 7);
@@ -100,7 +102,7 @@ fn format_e1(bytes: Bytes<'_>) -> Fields {
 
 const ACCELERATIONS: [&str; 3] = ["acceleration_x", "acceleration_y", "acceleration_z"];
 
-/// Fields that have a value so far.
+/// Decoded fields that are available.
 #[derive(Default)]
 struct Fields(Vec<Field>);
 
@@ -115,7 +117,7 @@ impl Fields {
         self.0.extend(scaled.map(|scaled| Field { quantity, unit, scaled, decimals }));
     }
 
-    /// Temperature, humidity and pressure, where all formats after the first have them.
+    /// Temperature, humidity and pressure, at the same offsets in all formats after format 3.
     fn climate(bytes: Bytes<'_>) -> Self {
         let mut fields = Self::default();
         fields.push("temperature", "°C", bytes.available_signed(1).map(|it| it * 5), 3);
@@ -124,14 +126,16 @@ impl Fields {
         fields
     }
 
-    /// 11 bits of battery voltage above 1.6 V, 5 bits of transmission power, and a byte that counts movements.
+    /// Battery voltage above 1.6 V in mV (11 bits), transmission power (5 bits, ignored), and a
+    /// movement counter (1 byte).
     fn power_and_movement(&mut self, bytes: Bytes<'_>, at: usize) {
         let millivolts = Some(bytes.unsigned(at, 2) >> 5).filter(|it| *it != 0x7FF);
         self.push("battery_voltage", "V", millivolts.map(|it| it + 1600), 3);
         self.push("movement_counter", "", bytes.available(at + 2, 1), 0);
     }
 
-    /// Two indices of 9 bits, whose lowest are bits 6 and 7 of the flags.
+    /// VOC and NOx indices of 9 bits each; their least significant bits are bits 6 and 7 of the
+    /// flags.
     fn gas_indices(&mut self, bytes: Bytes<'_>, at: usize, flags_at: usize) {
         let flags = bytes.unsigned(flags_at, 1);
         for (quantity, at, bit) in [("voc_index", at, 6), ("nox_index", at + 1, 7)] {
@@ -141,34 +145,34 @@ impl Fields {
     }
 }
 
-/// Payload that is at least as long as its data format; bytes beyond it read as 0.
+/// Payload of at least the length of its data format; bytes beyond the end read as 0.
 #[derive(Clone, Copy)]
 struct Bytes<'a>(&'a [u8]);
 
 impl Bytes<'_> {
-    /// Big-endian integer of a few bytes.
+    /// Big-endian unsigned integer of `size` bytes at offset `at`.
     fn unsigned(self, at: usize, size: usize) -> i64 {
         let bytes = self.0.get(at..at + size).unwrap_or_default();
         bytes.iter().fold(0, |sum, byte| sum << 8 | i64::from(*byte))
     }
 
-    /// The same, but its largest value.
+    /// Unsigned integer of `size` bytes; `None` for its maximum, which means "not available".
     fn available(self, at: usize, size: usize) -> Option<i64> {
         Some(self.unsigned(at, size)).filter(|it| *it != (1 << (8 * size)) - 1)
     }
 
-    /// Two bytes in two's complement, but their smallest value.
+    /// Signed 16-bit integer; `None` for its minimum, which means "not available".
     fn available_signed(self, at: usize) -> Option<i64> {
         Some(signed(self.unsigned(at, 2))).filter(|it| *it != -0x8000)
     }
 }
 
-/// 16 bits in two's complement.
+/// Interprets 16 bits as two's complement.
 const fn signed(bits: i64) -> i64 {
     if bits < 0x8000 { bits } else { bits - 0x1_0000 }
 }
 
-/// Hundredths of a lux of a code from 0 to 254, where equal steps are equal ratios: 254 is 65535 lx.
+/// Illuminance in hundredths of a lux from a logarithmic code, 0 to 254; 254 is 65535 lx.
 #[expect(clippy::cast_possible_truncation, reason = "at most 6553500")]
 fn logarithmic_illuminance(code: i64) -> i64 {
     let lux = (code as f64 * 65_536_f64.ln() / 254.0).exp_m1();

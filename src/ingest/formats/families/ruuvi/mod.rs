@@ -1,17 +1,20 @@
-//! Ruuvi sensors heard by a Ruuvi Gateway.
+//! Ruuvi sensors received by a Ruuvi Gateway.
 //!
-//! * Topics: `<base>/<gateway MAC>/<tag MAC>`, base `ruuvi`, or `<base>/<tag MAC>` where the gateway's prefix has no
-//!   such level; `gw_status` in place of the tag.
-//! * Value: a JSON object; `data` is the advertisement in hexadecimal: structures of a length, a type and bytes. Type
-//!   0xFF with company 0x0499 is Ruuvi's, in data format 3, 5, 6, C5 or E1 (`data_formats.rs`). A gateway that decodes
-//!   formats 5, 6 and E1 itself adds their values as keys; they count where there is no `data`.
-//! * Unit: of the data format. Pressure is hPa, Pa in a gateway's own keys.
-//! * Time: `ts`, the reception by the gateway, else `gwts`: seconds since 1970, as a number or a text. A gateway
-//!   without a clock sends `cnt` in their place.
-//! * Id: MAC of the topic's last level with colons; the one in the data is cut in format 6.
-//! * Availability: `gw_status`, for the gateway's MAC alone: its tags may be heard by another one.
-//! * Traps: each field has a "not available" of its own. A gateway passes on what other makers' devices send, too.
-//!   Data format 8 is encrypted. Several gateways pass on one tag: each arrival is a reading.
+//! * Topics: `<base>/<gateway MAC>/<tag MAC>`, base `ruuvi`, or `<base>/<tag MAC>` if the gateway's
+//!   prefix lacks that level; `gw_status` in place of the tag.
+//! * Value: a JSON object; `data` is the advertisement in hexadecimal: structures of a length, a
+//!   type and bytes. Type 0xFF with company 0x0499 is Ruuvi's, in data format 3, 5, 6, C5 or E1
+//!   (`data_formats.rs`). A gateway that decodes formats 5, 6 and E1 itself adds their values as
+//!   keys; they are used only if `data` is absent.
+//! * Unit: defined by the data format. Pressure is in hPa; in a gateway's own keys in Pa.
+//! * Time: `ts`, the reception by the gateway, otherwise `gwts`: Unix time in seconds, as a number
+//!   or a string. A gateway without a clock sends `cnt` instead.
+//! * Id: MAC of the last topic level, with colons; format 6 contains a truncated MAC.
+//! * Availability: `gw_status`, for the gateway's MAC only, since another gateway may receive the
+//!   same tags.
+//! * Traps: each field has its own code for "not available". A gateway also forwards advertisements
+//!   of other makers. Data format 8 is encrypted. Several gateways may forward one tag: each
+//!   message is a reading.
 //! * Source: `ruuvi/docs`, data formats with test vectors, and `ruuvi/ruuvi.gateway_esp.c`.
 
 mod data_formats;
@@ -25,10 +28,10 @@ use crate::ingest::formats::kit::times::TimeReader;
 use crate::ingest::formats::kit::{Builder, Stamp, json, topics, values};
 use crate::ingest::formats::{Claim, Decoded, Filter, Format, Message, StateChange, availability};
 
-/// First level of a gateway's topics, as installed.
+/// Default first topic level of a gateway.
 const BASE: &str = "ruuvi";
 
-/// One table of Ruuvi gateways.
+/// Format of one table of Ruuvi gateways.
 #[derive(Clone)]
 pub struct Ruuvi {
     base: String,
@@ -36,27 +39,27 @@ pub struct Ruuvi {
     precision: Option<Precision>,
 }
 
-/// What a topic is.
+/// Kind of a topic.
 enum Topic<'a> {
-    /// Advertisements of a device, by its MAC.
+    /// Advertisements of a device, with its MAC.
     Tag(&'a str),
-    /// State of a gateway, by its MAC or the base.
+    /// State of a gateway, with its MAC; the base if the topic has no gateway level.
     Gateway(&'a str),
-    /// Nothing that is read.
+    /// No readings.
     Other,
 }
 
-/// The format of a table.
+/// Creates the format of a table.
 ///
 /// # Errors
-/// If its base has wildcards.
+/// If the base has wildcards.
 pub fn new(table: &PresetTable, zone: Tz) -> Result<Ruuvi, String> {
     let base = topics::base(table.base.as_deref(), BASE)?;
     Ok(Ruuvi { base, zone, precision: table.precision })
 }
 
 impl Ruuvi {
-    /// `None` for a topic that its filters don't bring.
+    /// Kind of a topic; `None` if it does not match the filters.
     fn topic<'a>(&'a self, topic: &'a str) -> Option<Topic<'a>> {
         let mut levels = topics::below(&self.base, topic)?.split('/');
         let (gateway, last) = match (levels.next()?, levels.next(), levels.next()) {
@@ -91,7 +94,7 @@ impl Ruuvi {
         Ok(builder.finish(why))
     }
 
-    /// Time of reception by the gateway, else of sending.
+    /// Time of reception by the gateway, otherwise of publication; falls back to the receipt.
     fn stamp(&self, fields: &Map<String, Json>, message: &Message<'_>) -> Result<Stamp, String> {
         let received_at = message.received_at;
         let reader = TimeReader { zone: self.zone, received_at, precision: self.precision };
@@ -105,7 +108,7 @@ impl Ruuvi {
     }
 }
 
-/// Adds the fields of an advertisement, and says why there may be none.
+/// Adds the fields of an advertisement. Also returns the reason in case there are none.
 fn add_data(
     data: &str,
     sensor: &str,
@@ -129,11 +132,12 @@ fn add_data(
     Ok("every field of it is not available")
 }
 
-/// Manufacturer specific data of Ruuvi in an advertisement, without the company's id.
+/// Ruuvi's manufacturer-specific data in an advertisement, without the company id.
 fn ruuvi_payload(advertisement: &[u8]) -> Option<&[u8]> {
     let mut rest = advertisement;
     while let Some((&length, after)) = rest.split_first() {
-        // The last structure may be cut; its data format says whether enough of it is there.
+        // The last structure may be truncated; its data format determines whether it is long
+        // enough.
         let (structure, next) = after.split_at_checked(length.into()).unwrap_or((after, &[]));
         if let [0xFF, 0x99, 0x04, payload @ ..] = structure {
             return Some(payload);
@@ -143,7 +147,7 @@ fn ruuvi_payload(advertisement: &[u8]) -> Option<&[u8]> {
     None
 }
 
-/// Keys of a gateway that decodes, canonical name of the quantity, unit.
+/// Keys of a decoding gateway: key, quantity, unit.
 const KEYS: [(&str, &str, &str); 17] = [
     ("temperature", "temperature", "°C"),
     ("humidity", "humidity", "%"),
@@ -164,7 +168,7 @@ const KEYS: [(&str, &str, &str); 17] = [
     ("sound_avg_dba", "sound_avg", "dB"),
 ];
 
-/// Adds the values that the gateway decoded.
+/// Adds the values decoded by the gateway.
 fn add_keys(fields: &Map<String, Json>, sensor: &str, stamp: Stamp, builder: &mut Builder) {
     for (key, quantity, unit) in KEYS {
         if let Some(value) = fields.get(key) {
@@ -173,14 +177,14 @@ fn add_keys(fields: &Map<String, Json>, sensor: &str, stamp: Stamp, builder: &mu
     }
 }
 
-/// Whether a level is a MAC address, with separators or without.
+/// Whether a topic level is a MAC address, with or without separators.
 fn is_mac(level: &str) -> bool {
     let num_digits = level.bytes().filter(u8::is_ascii_hexdigit).count();
     let num_separators = level.bytes().filter(|byte| matches!(byte, b':' | b'-')).count();
     num_digits == 12 && matches!(num_separators, 0 | 5) && level.len() == 12 + num_separators
 }
 
-/// A MAC address with colons, in capitals; anything else as it is.
+/// Formats a MAC address in upper case with colons; other strings are returned unchanged.
 fn with_colons(level: &str) -> String {
     if !is_mac(level) {
         return level.to_owned();

@@ -11,7 +11,7 @@ fn format() -> Ruuvi {
     new(&preset_table(Preset::Ruuvi, None), Tz::UTC).unwrap()
 }
 
-/// Readings of a payload behind the company's id, without the sensor's id.
+/// Readings of a payload after the company id, without the sensor id.
 fn readings(payload: &str) -> Vec<String> {
     let payload = payload.replace(' ', "");
     let data = format!("020106{:02X}FF9904{payload}", payload.len() / 2 + 3);
@@ -96,7 +96,7 @@ fn every_field_may_be_not_available() {
     assert_eq!(readings("05 8000 FFFF FFFF 8000 8000 8000 FFFF FF FFFF FFFFFFFFFFFF"), nothing);
     assert_eq!(readings("06 8000 FFFF FFFF FFFF FFFF FF FF FF FF FF FF FFFFFF"), nothing);
     assert_eq!(readings(&format!("E1 8000 {} FE {}", "F".repeat(50), "F".repeat(22))), nothing);
-    // Voltage without a value beside a transmission power with one.
+    // Voltage not available, transmission power available.
     assert_eq!(readings("C5 0000 FFFF FFFF FFF6 FF FFFF FFFFFFFFFFFF"), ["temperature=0.0 °C"]);
 }
 

@@ -1,4 +1,4 @@
-//! Components of generation 2 and later: which values of their state measure, under which name and unit.
+//! Components of generation 2 and later: measured fields of their state, with quantity and unit.
 
 use std::borrow::Cow;
 
@@ -6,10 +6,10 @@ use serde_json::{Map, Value as Json};
 
 use crate::ingest::formats::kit::{Builder, Stamp, names};
 
-/// The one component that has no number and a value.
+/// The only component without an instance number that has a reading.
 const RADIO: &str = "wifi";
 
-/// Keys with a name or a unit of their own.
+/// Keys with a known quantity and unit: key, quantity, unit.
 const KEYS: [(&str, &str, &str); 20] = [
     ("tC", "temperature", "°C"),
     ("current_C", "temperature", "°C"),
@@ -33,7 +33,7 @@ const KEYS: [(&str, &str, &str); 20] = [
     ("ct", "ct", "K"),
 ];
 
-/// Values in an object of their own that are the component's: object, key, name, unit.
+/// Fields of nested objects that belong to the component: object, key, quantity, unit.
 const NESTED: [(&str, &str, &str, &str); 5] = [
     ("temperature", "tC", "temperature", "°C"),
     ("battery", "percent", "battery", "%"),
@@ -42,7 +42,8 @@ const NESTED: [(&str, &str, &str, &str); 5] = [
     ("ret_aenergy", "total", "returned_energy", "Wh"),
 ];
 
-/// Ends of the keys of an energy meter, after a phase (`a_`, `b_`, `c_`, `n_`) or `total_`, and their units.
+/// Suffixes of energy-meter keys and their units. The prefix is a phase (`a_`, `b_`, `c_`, `n_`) or
+/// `total_`.
 const METER_ENDS: [(&str, &str); 8] = [
     ("current", "A"),
     ("voltage", "V"),
@@ -54,13 +55,14 @@ const METER_ENDS: [(&str, &str); 8] = [
     ("act_ret_energy", "Wh"),
 ];
 
-/// Truth values that are states of the world, and none of the device's own affairs.
+/// Boolean fields that are states of the environment; all others describe the device itself.
 const STATES: [&str; 6] = ["output", "state", "alarm", "value", "motion", "open"];
 
-/// Numbers that are settings, targets, counts of messages and times.
+/// Numeric fields without a measurement: settings, targets, message counters and timestamps.
 const NO_VALUES: [&str; 7] = ["id", "tF", "ts", "packet_id", "rsv", "flags", "move_timeout"];
 
-/// Whether a component's state may have values: those that come in numbers, and the radio. Scripts don't.
+/// Whether a component may have readings: numbered components except scripts, schedules, groups and
+/// buttons; and the radio.
 pub fn is_measuring(component: &str) -> bool {
     match component.split_once(':') {
         Some((kind, number)) => {
@@ -70,12 +72,13 @@ pub fn is_measuring(component: &str) -> bool {
     }
 }
 
-/// When a component that relays other devices heard of them.
+/// Timestamp of a component that relays other devices, as a Unix time in seconds.
 pub fn time(fields: &Map<String, Json>) -> Option<&Json> {
     fields.get("last_updated_ts").or_else(|| fields.get("last_update_ts"))
 }
 
-/// Adds the readings of a component's state, which may be a part of it. The radio has the strength of its signal alone.
+/// Adds the readings of a component's state, which may be partial. The radio contributes its signal
+/// strength only.
 pub fn add_all(
     builder: &mut Builder,
     device: &str,
@@ -118,7 +121,7 @@ fn add_nested(
     }
 }
 
-/// Name and unit of a value; `None` for one that measures nothing.
+/// Quantity and unit of a field; `None` if the field is not a measurement.
 fn meaning<'a>(key: &'a str, value: &Json) -> Option<(Cow<'a, str>, &'static str)> {
     if let Some((_, quantity, unit)) = KEYS.iter().find(|(known, ..)| *known == key) {
         return (!value.is_array()).then_some((Cow::Borrowed(*quantity), unit));

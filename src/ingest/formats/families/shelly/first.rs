@@ -1,4 +1,5 @@
-//! Generation 1: one value a topic, and the reports of devices that send no single values.
+//! Generation 1: one value per topic, and the JSON reports of devices that publish no single
+//! values.
 
 use std::borrow::Cow;
 
@@ -8,7 +9,8 @@ use crate::ingest::formats::kit::values::{self, Read};
 use crate::ingest::formats::kit::{Builder, Stamp, json, names};
 use crate::ingest::formats::{Decoded, Message};
 
-/// Levels below an id that are commands, settings, events, or twins of other topics.
+/// Topic levels below a device id that carry commands, settings, events, or duplicates of other
+/// topics.
 const NO_REPORTS: [&str; 22] = [
     "act_reasons",
     "announce",
@@ -34,7 +36,7 @@ const NO_REPORTS: [&str; 22] = [
     "wakeupevent",
 ];
 
-/// Keys that are numbers: the key, its name and unit.
+/// Numeric keys: key, quantity, unit.
 const NUMBERS: [(&str, &str, &str); 24] = [
     ("adc", "adc", "V"),
     ("battery", "battery", "%"),
@@ -62,7 +64,7 @@ const NUMBERS: [(&str, &str, &str); 24] = [
     ("voltage", "voltage", "V"),
 ];
 
-/// Places in a report of a motion sensor: pointer, quantity, unit.
+/// Fields in the report of a motion sensor: JSON pointer, quantity, unit.
 const MOTION_REPORT: [(&str, &str, &str); 9] = [
     ("/motion", "motion", ""),
     ("/vibration", "vibration", ""),
@@ -75,17 +77,17 @@ const MOTION_REPORT: [(&str, &str, &str); 9] = [
     ("/tmp/value", "temperature", "°C"),
 ];
 
-/// Whether what follows the id in a topic is a report.
+/// Whether the part of a topic after the device id carries a value or a report.
 pub fn is_report(part: &str) -> bool {
     let is_no_report = part.split('/').any(|level| NO_REPORTS.contains(&level));
-    // The status of a light or roller repeats the topics beside it.
+    // The status of a light or roller duplicates the topics next to it.
     !is_no_report && !part.ends_with("/status") && !part.starts_with("status/")
 }
 
-/// Decodes a report.
+/// Decodes a value or a report.
 ///
 /// # Errors
-/// Reason why the message can't be used, as text for people.
+/// Human-readable reason why the message is invalid.
 pub fn decode(id: &str, part: &str, message: &Message<'_>) -> Result<Decoded, String> {
     let text = json::text(message.payload)?;
     if text.is_empty() {
@@ -114,7 +116,8 @@ fn add_value(builder: &mut Builder, id: &str, place: &Place<'_>, text: &str) {
         (Some(_), _) if known.is_some() => {
             builder.fault(format!("`{name}` of {id}: {text:?} is not a number"));
         }
-        // A roller says where it goes, and nothing when it is there.
+        // A roller publishes its direction while moving, and `stop` when it stands; neither is a
+        // reading.
         (Some(is_on), _) if place.key != "roller" => {
             builder.add(&place.sensor, &quantity, &Json::Bool(is_on), "", Stamp::Receipt);
         }
@@ -124,12 +127,12 @@ fn add_value(builder: &mut Builder, id: &str, place: &Place<'_>, text: &str) {
         (_, Read::Wrong(why)) if known.is_some() => {
             builder.fault(format!("`{name}` of {id}: {why}"));
         }
-        // Other words (`normal`, `stop`, `overpower`) are texts.
+        // Other words (`normal`, `stop`, `overpower`) are not readings.
         _ => {}
     }
 }
 
-/// Whether a number says that nothing was measured.
+/// Whether a number is the device's code for "not measured".
 fn is_none(quantity: &str, number: f64) -> bool {
     match quantity {
         "temperature" | "humidity" | "ext_temperature" | "ext_humidity" => number.abs() == 999.0,
@@ -140,11 +143,12 @@ fn is_none(quantity: &str, number: f64) -> bool {
     }
 }
 
-/// Sensor and key of a topic: `emeter/0/power` is the power of `<id>/emeter/0`; `relay/0` is `relay_0` of `<id>`.
+/// Sensor and quantity of a topic: `emeter/0/power` is the power of `<id>/emeter/0`; `relay/0` is
+/// `relay_0` of `<id>`.
 struct Place<'a> {
     sensor: String,
     key: &'a str,
-    /// Number that follows the key; empty for none.
+    /// Channel number after the key; empty if absent.
     number: &'a str,
 }
 
@@ -167,7 +171,8 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Reports of motion sensors and of valves, which send nothing else. Those of other devices repeat their topics.
+/// Reports of motion sensors and valves, which publish nothing else. Reports of other devices
+/// duplicate their topics.
 fn add_report(builder: &mut Builder, id: &str, report: &Json) {
     let sensor = format!("{id}/sensor");
     let is_of_motion = report.get("motion").is_some() || report.pointer("/sensor/motion").is_some();
@@ -188,7 +193,7 @@ fn add_report(builder: &mut Builder, id: &str, report: &Json) {
     }
 }
 
-/// Adds the value at a pointer: pointer, quantity, unit.
+/// Adds the value at a JSON pointer; `at` is pointer, quantity, unit.
 fn add_at(builder: &mut Builder, sensor: &str, report: &Json, at: (&str, &str, &str)) {
     let (pointer, quantity, unit) = at;
     let is_value = |value: &&Json| {

@@ -1,23 +1,27 @@
-//! Shelly, generation 1 (one value a topic) and 2 and later (JSON-RPC and status objects).
+//! Shelly, generation 1 (one value per topic) and generation 2 and later (JSON-RPC and status
+//! objects).
 //!
-//! * **Topics** Generation 1: `shellies/<id>/<part>…/<key>`. Generation 2 and later, below a prefix that is the
-//!   device's id unless its user chose another: `<prefix>/events/rpc`, `<prefix>/status/<component>:<n>`,
-//!   `<prefix>/online`. Without `base` a prefix is one level, or one below `shellies`; `base` is a prefix, or the
-//!   levels before the prefixes. A `base` that ends in `shellies` is that of both generations.
-//! * **Value** Generation 1: a number, `on`, `off`, `open`, `close`, `true`, `false`; 999 means that no probe is
-//!   there, -1 that a position, battery or light is not known. Later: numbers and truth values of a component, `null`
-//!   for none.
-//! * **Unit** known by the key. Energy of a relay counts watt minutes, `total` and all of generation 2 watt hours.
-//! * **Time** `params.ts` of a notification, `last_updated_ts` of a component that relays Bluetooth devices; else
-//!   receipt.
-//! * **Id** Generation 1: `<id>/<part>`; a switch itself is `<id>` with the quantity `relay_0`. Later:
-//!   `<src>/<component>:<n>`, and the prefix where a message has no `src`. Where a
-//!   notification's `src` differs from its prefix, the pair is remembered, so that each device has one id.
+//! * **Topics** Generation 1: `shellies/<id>/<part>…/<key>`. Generation 2 and later:
+//!   `<prefix>/events/rpc`, `<prefix>/status/<component>:<n>`, `<prefix>/online`; the prefix is the
+//!   device id by default and can be configured. Without `base` a prefix is one level, or one level
+//!   below `shellies`. `base` is a prefix, or the levels before the prefixes. A `base` that ends in
+//!   `shellies` covers both generations.
+//! * **Value** Generation 1: a number, `on`, `off`, `open`, `close`, `true`, `false`; 999 means
+//!   that no probe is connected, -1 that a position, battery or light level is unknown. Later:
+//!   numbers and booleans of a component; `null` means no value.
+//! * **Unit** Implied by the key. Relay energy is in watt-minutes; `total` and all energies of
+//!   generation 2 are in watt-hours.
+//! * **Time** `params.ts` of a notification, `last_updated_ts` of a component that relays Bluetooth
+//!   devices; otherwise the receipt.
+//! * **Id** Generation 1: `<id>/<part>`; a switch is `<id>` with the quantity `relay_0`. Later:
+//!   `<src>/<component>:<n>`, with the prefix if a message has no `src`. If a notification's `src`
+//!   differs from its prefix, the pair is stored, so each device keeps one id.
 //! * **Availability** `<id>/online` and `<prefix>/online`: `true` or `false`.
-//! * **Traps** `NotifyStatus` has only what changed. Before its clock is set a device sends a few seconds as `ts`.
-//!   `temperature_f` and `tF` are twins. A `bthomesensor` doesn't say what it measures: only the gateway's
-//!   configuration does. A Shelly H&T of generation 1 sends °F when it is set to. With both notifications turned on
-//!   values come twice.
+//! * **Traps** `NotifyStatus` contains changed fields only. Before its clock is synchronized a
+//!   device sends a small `ts`. `temperature_f` and `tF` duplicate the Celsius values. A
+//!   `bthomesensor` carries no quantity; it is only in the gateway's configuration. A Shelly H&T of
+//!   generation 1 sends °F if so configured. With both kinds of notification enabled, each value
+//!   arrives twice.
 //! * **Source** shelly-api-docs.shelly.cloud (Gen 1 MQTT, Gen 2 Notifications, component pages).
 
 mod components;
@@ -33,48 +37,48 @@ use crate::ingest::formats::kit::times::TimeReader;
 use crate::ingest::formats::kit::{Builder, json, topics, values};
 use crate::ingest::formats::{Claim, Decoded, Filter, Format, Message, StateChange};
 
-/// First level of all topics of generation 1.
+/// First topic level of generation 1.
 const FIRST_BASE: &str = "shellies";
 
-/// Ends of topics of generation 2 and later.
+/// Topic suffixes of generation 2 and later.
 const ENDS: [&str; 3] = ["events/rpc", "status/+", "online"];
 
-/// A table of Shelly devices.
+/// Format of one table of Shelly devices.
 #[derive(Debug, Clone)]
 pub struct Shelly {
     place: Place,
-    /// Ids (`src`) of devices whose prefix is another, by prefix.
+    /// Device ids (`src`) that differ from the topic prefix, by prefix.
     ids: HashMap<Box<str>, Box<str>>,
 }
 
-/// Where the topics of a table are.
+/// Position of a table's devices in the topic tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
-    /// One level below `shellies`, or of one level.
+    /// No `base`: prefixes of one level, at the root or below `shellies`.
     Anywhere,
-    /// One level below a base, both generations.
+    /// Both generations, one level below this base.
     Shellies(String),
-    /// A prefix of generation 2 or later, or the levels before the last of several.
+    /// Generation 2 and later: a prefix, or the levels before one-level prefixes.
     Prefix(String),
 }
 
-/// What a topic is about.
+/// Kind of a topic, with the identifiers in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subject<'a> {
-    /// A notification.
+    /// JSON-RPC notification.
     Rpc { prefix: &'a str },
-    /// Whole state of a component.
+    /// Complete state of a component.
     Status { prefix: &'a str, component: &'a str },
-    /// Whether the device is there.
+    /// Availability of the device.
     Online { prefix: &'a str },
-    /// A value, or a report, of a device of generation 1.
+    /// Value or report of a generation 1 device.
     First { id: &'a str, part: &'a str },
-    /// A command, setting or announcement.
+    /// Command, setting or announcement; carries no readings.
     Nothing,
 }
 
 impl<'a> Subject<'a> {
-    /// A topic of generation 2 or later, with its prefix.
+    /// Parses a topic of generation 2 or later; also returns its prefix.
     fn of_prefixed(topic: &'a str) -> Option<(&'a str, Self)> {
         let (path, last) = topic.rsplit_once('/')?;
         if last == "online" {
@@ -86,13 +90,13 @@ impl<'a> Subject<'a> {
             ("status", component) if components::is_measuring(component) => {
                 Some((prefix, Self::Status { prefix, component }))
             }
-            // Without a number it may be another program's topic.
+            // The `:` identifies Shelly; other `status/…` topics may belong to another program.
             ("status", component) if component.contains(':') => Some((prefix, Self::Nothing)),
             _ => None,
         }
     }
 
-    /// A topic below the base of generation 1.
+    /// Parses the part of a topic below the base of generation 1.
     fn of_first(rest: &'a str) -> Self {
         match rest.split_once('/') {
             Some((id, part)) if first::is_report(part) => Self::First { id, part },
@@ -102,10 +106,10 @@ impl<'a> Subject<'a> {
 }
 
 impl Shelly {
-    /// The format of a table.
+    /// Creates the format of a table.
     ///
     /// # Errors
-    /// If a key of the table is invalid; names it.
+    /// If a key of the table is invalid; names the key.
     pub fn new(table: &PresetTable) -> Result<Self, String> {
         let base = topics::base(table.base.as_deref(), FIRST_BASE)?;
         let place = match table.base {
@@ -137,12 +141,13 @@ impl Shelly {
         is_ours.then_some(subject)
     }
 
-    /// Id of the device with a prefix.
+    /// Device id for a topic prefix.
     fn id<'a>(&'a self, prefix: &'a str) -> &'a str {
         self.ids.get(prefix).map_or(prefix, |id| id)
     }
 
-    /// Remembers the id of a device whose prefix is another, or that it is the same again.
+    /// Records a state change if the device id of a prefix has changed. An id equal to the prefix
+    /// deletes the entry.
     fn remember_id(&self, prefix: &str, id: &str, changes: &mut Vec<StateChange>) {
         if self.id(prefix) != id {
             let id = (prefix != id).then(|| id.as_bytes().to_vec());
@@ -192,7 +197,7 @@ impl Shelly {
         let presence = match values::truth(json::text(message.payload)?) {
             Some(true) => Presence::Online,
             Some(false) => Presence::Offline,
-            // Others use such topics too.
+            // Other programs use topics of this form, too.
             None => return Ok(Decoded::ignored("neither `true` nor `false`")),
         };
         let mut builder = Builder::new(message);
@@ -201,7 +206,8 @@ impl Shelly {
     }
 }
 
-/// Components of a notification; one that relays what was heard earlier has a time of its own.
+/// Decodes the components of a notification. A component that relays stored data has a timestamp of
+/// its own.
 fn decode_notification(id: &str, params: &Map<String, Json>, message: &Message<'_>) -> Decoded {
     let mut builder = Builder::new(message);
     let reader = reader(message);
@@ -218,7 +224,7 @@ fn decode_notification(id: &str, params: &Map<String, Json>, message: &Message<'
     builder.finish("no component of it measures anything")
 }
 
-/// Times are numbers: no zone is needed.
+/// Timestamps are numeric, so no time zone is needed.
 const fn reader(message: &Message<'_>) -> TimeReader {
     TimeReader::new(chrono_tz::UTC, message.received_at)
 }

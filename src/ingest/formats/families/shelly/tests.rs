@@ -15,7 +15,7 @@ fn received_at() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
 }
 
-/// Decodes, and remembers what there is to remember.
+/// Decodes a message and applies its state changes.
 fn decode(format: &mut Shelly, topic: &str, payload: &str) -> Result<Decoded, String> {
     let payload = payload.as_bytes();
     let message = Message { topic, payload, received_at: received_at(), is_replayed: false };
@@ -37,7 +37,7 @@ fn lines(decoded: &Decoded) -> Vec<String> {
     shown
 }
 
-/// Readings and faults of a message, a line each.
+/// Checks the readings and faults of one message, one per line.
 #[track_caller]
 fn reads(topic: &str, payload: &str, expected: &[&str]) {
     let decoded = decode(&mut format(None), topic, payload).unwrap();

@@ -1,4 +1,4 @@
-//! Keys of decoded advertisements: what they measure, and in what unit.
+//! Keys of decoded advertisements, with quantity and unit.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::ingest::formats::kit::{Builder, Stamp, names};
 
-/// Key, canonical name of the quantity, unit. Their values may come as texts.
+/// Measured keys: key, quantity, unit. Their values may be strings.
 const MEASURED: [(&str, &str, &str); 39] = [
     ("hum", "humidity", "%"),
     ("pres", "pressure", "hPa"),
@@ -49,8 +49,8 @@ const MEASURED: [(&str, &str, &str); 39] = [
     ("tempf2_dp", "dew_point", "°F"),
 ];
 
-/// Keys whose numbers and truth values describe the radio, the decoder or the device; counters of packets; presses of
-/// buttons, which are events.
+/// Numeric and boolean keys without a measurement: radio, decoder and device properties, packet
+/// counters, and button events.
 const NOT_MEASURED: [&str; 31] = [
     "rssi",
     "tx",
@@ -85,7 +85,7 @@ const NOT_MEASURED: [&str; 31] = [
     "UTCtime",
 ];
 
-/// What a RuuviTag of data format 5 says where it has no value, decoded like a value.
+/// Decoded values that mean "not available" for a RuuviTag with data format 5.
 const RUUVI_NOTHING: [(&str, f64); 9] = [
     ("tempc", -163.84),
     ("tempf", -262.912),
@@ -112,7 +112,7 @@ pub fn add(fields: &Map<String, Json>, sensor: &str, stamp: Stamp, builder: &mut
     }
 }
 
-/// What a key measures.
+/// Quantity, unit and probe of a key.
 struct Meaning<'a> {
     probe: Option<&'a str>,
     quantity: Cow<'static, str>,
@@ -134,7 +134,8 @@ fn meaning<'a>(key: &'a str, value: &Json) -> Option<Meaning<'a>> {
     if let Some(&(_, quantity, unit)) = known(stem) {
         return Some(Meaning { probe, quantity: quantity.into(), unit });
     }
-    // What decoders to come may measure. Texts are states and names.
+    // Other numbers and booleans, such as those of later decoder versions. Strings are states and
+    // names.
     let is_value = value.is_number() || value.is_boolean();
     if !is_value || NOT_MEASURED.contains(&key) {
         return None;
@@ -142,7 +143,7 @@ fn meaning<'a>(key: &'a str, value: &Json) -> Option<Meaning<'a>> {
     Some(Meaning { probe: None, quantity: names::canonical(key).into(), unit: "" })
 }
 
-/// Unit of a temperature's key, and what follows: a probe's number, `_max`, `_min`.
+/// Unit of a temperature key, and its suffix: a probe number, `_max` or `_min`.
 fn temperature(key: &str) -> Option<(&'static str, &str)> {
     let celsius = key.strip_prefix("tempc").map(|rest| ("°C", rest));
     let (unit, rest) = celsius.or_else(|| Some(("°F", key.strip_prefix("tempf")?)))?;
@@ -150,7 +151,7 @@ fn temperature(key: &str) -> Option<(&'static str, &str)> {
     (is_number || matches!(rest, "_max" | "_min")).then_some((unit, rest))
 }
 
-/// Whether the same value is beside it in a metric unit.
+/// Whether the message also contains the same value in a metric unit.
 fn has_metric_twin(key: &str, fields: &Map<String, Json>) -> bool {
     let metric = match key.strip_prefix("tempf") {
         Some(rest) => format!("tempc{rest}"),
@@ -160,7 +161,7 @@ fn has_metric_twin(key: &str, fields: &Map<String, Json>) -> bool {
     fields.get(&metric).is_some_and(|value| !value.is_null())
 }
 
-/// Unit that the message gives in a field of its own, or by its model.
+/// Unit in a separate field of the message, or implied by the model.
 fn unit_beside<'a>(key: &str, fields: &'a Map<String, Json>) -> Option<&'a str> {
     let text = |key| fields.get(key).and_then(Json::as_str);
     match key {

@@ -1,16 +1,20 @@
-//! Bluetooth sensors heard by Theengs Gateway or OpenMQTTGateway.
+//! Bluetooth sensors received by Theengs Gateway or OpenMQTTGateway.
 //!
-//! * Topics: `<base>/<gateway>/BTtoMQTT/<MAC without colons>`, base `home`; `<base>/<gateway>/LWT`. The copies on
-//!   `presence`, raw frames on `BTtoMQTT/undecoded` and the gateway's own `SYStoMQTT` are ignored.
-//! * Value: a JSON object whose keys are short names (`keys.rs`); or undecoded service data, which is read where it is
-//!   BTHome ([`super::bthome`]).
-//! * Unit: known of the key (`tempc` °C, `pres` hPa); `unit`, `avgu`, `sumu` beside a few.
-//! * Time: `UTCtime` or `unixtime` where the gateway adds them, else the receipt.
-//! * Id: the topic's last level. A number at a key's end counts probes: `tempc5` is of `<MAC>/5`.
-//! * Availability: the gateway's `LWT`, for `<base>/<gateway>`: its sensors may be heard by another one.
-//! * Traps: messages are partial. Every value has an imperial twin (`tempf`, `lvl_in`). A RuuviTag's "not available"
-//!   is passed on as the number it is coded as. Phones with random addresses would be a new sensor every quarter of an
-//!   hour. Several gateways pass on one sensor: each arrival is a reading.
+//! * Topics: `<base>/<gateway>/BTtoMQTT/<MAC without colons>`, base `home`; `<base>/<gateway>/LWT`.
+//!   Copies on `presence`, raw frames on `BTtoMQTT/undecoded` and the gateway's `SYStoMQTT` are
+//!   ignored.
+//! * Value: a JSON object with short keys (`keys.rs`), or raw service data, which is decoded if it
+//!   is BTHome ([`super::bthome`]).
+//! * Unit: implied by the key (`tempc` °C, `pres` hPa); for a few keys in `unit`, `avgu` or `sumu`.
+//! * Time: `UTCtime` or `unixtime` if the gateway adds them, otherwise the receipt.
+//! * Id: the topic's last level. A number at the end of a key is a probe: `tempc5` belongs to
+//!   `<MAC>/5`.
+//! * Availability: the gateway's `LWT`, for `<base>/<gateway>` only, since another gateway may
+//!   receive the same sensors.
+//! * Traps: messages are partial. Every value is duplicated in imperial units (`tempf`, `lvl_in`).
+//!   A RuuviTag's "not available" is forwarded as the decoded number. Phones with random addresses
+//!   would create a new sensor every quarter of an hour. Several gateways may forward one sensor:
+//!   each message is a reading.
 //! * Source: `theengs/decoder` (`src/devices`), `theengs/gateway`, `1technophile/OpenMQTTGateway`.
 
 mod keys;
@@ -24,10 +28,10 @@ use crate::ingest::formats::kit::times::TimeReader;
 use crate::ingest::formats::kit::{Builder, Stamp, json, topics};
 use crate::ingest::formats::{Claim, Decoded, Filter, Format, Message, StateChange, availability};
 
-/// First level of the topics of both gateways, as installed.
+/// Default first topic level of both gateways.
 const BASE: &str = "home";
 
-/// One table of Bluetooth gateways.
+/// Format of one table of Bluetooth gateways.
 #[derive(Clone)]
 pub struct Theengs {
     name: &'static str,
@@ -36,36 +40,36 @@ pub struct Theengs {
     precision: Option<Precision>,
 }
 
-/// What a topic is.
+/// Kind of a topic.
 #[derive(Debug, PartialEq, Eq)]
 enum Topic<'a> {
-    /// Messages of one device.
+    /// Messages of a device, with the last topic level.
     Device(&'a str),
-    /// Last Will and birth of a gateway: its topic without the last level.
+    /// Last Will and birth message of a gateway, with the topic without its last level.
     Availability(&'a str),
-    /// Of a gateway, and never a reading.
+    /// Other topic of a gateway; carries no readings.
     Other,
 }
 
-/// The format of a table.
+/// Creates the format of a table.
 ///
 /// # Errors
-/// If its base has wildcards.
+/// If the base has wildcards.
 pub fn new(table: &PresetTable, zone: Tz) -> Result<Theengs, String> {
     Theengs::named("theengs", table, zone)
 }
 
 impl Theengs {
-    /// The format under the name of a preset.
+    /// Creates the format under the name of a preset.
     ///
     /// # Errors
-    /// If the table's base has wildcards.
+    /// If the base has wildcards.
     pub fn named(name: &'static str, table: &PresetTable, zone: Tz) -> Result<Self, String> {
         let base = topics::base(table.base.as_deref(), BASE)?;
         Ok(Self { name, base, zone, precision: table.precision })
     }
 
-    /// `None` for a topic that is not of a gateway.
+    /// Kind of a topic; `None` if it is not a gateway's.
     fn topic<'a>(&self, topic: &'a str) -> Option<Topic<'a>> {
         let mut levels = topics::below(&self.base, topic)?.split('/');
         let levels = [levels.next(), levels.next(), levels.next(), levels.next()];
@@ -111,7 +115,7 @@ impl Theengs {
         }))
     }
 
-    /// Time that the gateway added.
+    /// Time added by the gateway; falls back to the receipt.
     fn stamp(&self, fields: &Map<String, Json>, message: &Message<'_>) -> Result<Stamp, String> {
         let received_at = message.received_at;
         let reader = TimeReader { zone: self.zone, received_at, precision: self.precision };
@@ -120,7 +124,7 @@ impl Theengs {
     }
 }
 
-/// Whether a device changes its address: telephones, watches, beacons of contact tracing.
+/// Whether a device has a random address, as phones, watches and contact-tracing beacons do.
 fn has_random_address(fields: &Map<String, Json>) -> bool {
     let is = |key, value: Json| fields.get(key) == Some(&value);
     is("prmac", true.into()) || is("type", "RMAC".into())

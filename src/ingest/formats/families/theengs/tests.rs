@@ -87,7 +87,7 @@ fn a_ruuvi_tag_without_a_value_has_none() {
     let payload = r#"{"model_id":"RuuviTag_RAWv2","tempc":-163.84,"tempf":-262.912,"hum":163.8375,"pres":1003.2,
         "accx":-321.3443072,"volt":3.647,"mov":255}"#;
     assert_eq!(readings(payload), ["A0B1C2D3E4F5 pressure=1003.2 hPa"]);
-    // The same numbers are values of other devices.
+    // Other devices measure the same numbers.
     assert_eq!(readings(r#"{"volt":3.647}"#), ["A0B1C2D3E4F5 voltage=3.647 V"]);
 }
 

@@ -1,14 +1,18 @@
-//! Victron Venus OS (GX devices): a topic a value of its D-Bus.
+//! Victron Venus OS (GX devices): one topic per value of its D-Bus.
 //!
-//! * **Topics**: `N/<portal>/<service>/<instance>/<path…>`; `base` names what stands before `N`, or `N/<portal>` for
-//!   one portal alone. `R/…` and `W/…` are requests and commands.
-//! * **Value**: `{"value":x}`; numbers only. `null`: the device has no such value now.
-//! * **Unit**: known of the path ([`units`]); messages carry none.
+//! * **Topics**: `N/<portal>/<service>/<instance>/<path…>`; `base` is the prefix before `N`, or
+//!   `N/<portal>` for a single portal. `R/…` and `W/…` are requests and commands.
+//! * **Value**: `{"value":x}`; numbers and booleans only. `null`: the device has no such value at
+//!   present.
+//! * **Unit**: implied by the path ([`units`]); messages carry none.
 //! * **Time**: none; the receipt.
-//! * **Id**: `<portal>/<service>/<instance>/<path without its last level>`, quantity the last level.
-//! * **Availability**: an empty payload, which comes for each topic of a device that left the bus; and `Connected`.
-//! * **Traps**: nothing is retained, and a portal is silent unless a request on `R/<portal>/keepalive` came within the
-//!   last 60 s ([`Format::requests`]). Settings are what somebody chose; product ids and versions are numbers, too.
+//! * **Id**: `<portal>/<service>/<instance>/<path without its last level>`, quantity the last
+//!   level.
+//! * **Availability**: an empty payload, published on each topic of a device that left the bus; and
+//!   `Connected`.
+//! * **Traps**: nothing is retained, and a portal publishes only if it received a request on
+//!   `R/<portal>/keepalive` within the last 60 s ([`Format::requests`]). Settings, product ids and
+//!   versions are numbers without a measurement.
 //!
 //! Source: victronenergy/dbus-flashmq (README), `victronenergy/dbus_modbustcp` (units of paths).
 
@@ -25,19 +29,19 @@ use crate::domain::Presence;
 use crate::ingest::formats::kit::{Builder, Stamp, json};
 use crate::ingest::formats::{Claim, Decoded, Filter, Format, Message, Request, StateChange};
 
-/// Portals that are kept alive without being configured; a stranger chooses what is heard.
+/// Limit of discovered portals that are kept alive. Portal ids are chosen by the sender.
 const MOST_PORTALS: usize = 32;
 
-/// Longest id of a portal, in bytes; they are MAC addresses in hexadecimal.
+/// Maximum length of a portal id, in bytes; real ones are MAC addresses in hexadecimal.
 const LONGEST_PORTAL: usize = 32;
 
-/// Services that publish no measurements.
+/// Services without measurements.
 const SERVICES_WITHOUT_VALUES: [&str; 3] = ["settings", "platform", "logger"];
 
-/// Levels of a path below which there are settings and descriptions.
+/// Path levels that contain settings and descriptions.
 const LEVELS_WITHOUT_VALUES: [&str; 2] = ["Settings", "Mgmt"];
 
-/// Last levels of numbers that name something.
+/// Last path levels whose numbers are identifiers, not measurements.
 const NAMING: [&str; 9] = [
     "ProductId",
     "DeviceInstance",
@@ -50,23 +54,24 @@ const NAMING: [&str; 9] = [
     "ModelId",
 ];
 
-/// The format of one table.
+/// Format of one table.
 #[derive(Debug, Clone)]
 pub struct Victron {
     key: String,
-    /// Levels before `N`, with a slash at their end; most often empty.
+    /// Topic prefix before `N`, with a trailing slash; usually empty.
     prefix: String,
-    /// The only portal; `None` for all.
+    /// The configured portal; `None` for all portals.
     portal: Option<String>,
-    /// Portals that were heard, where none is configured.
+    /// Discovered portals, if none is configured.
     heard: BTreeSet<Box<str>>,
 }
 
 impl Victron {
-    /// The table's `base` is what stands before `N`, or ends in `N` or `N/<portal>`.
+    /// Creates the format of a table. `base` is the prefix before `N`, or ends in `N` or
+    /// `N/<portal>`.
     ///
     /// # Errors
-    /// If there are more levels after `N` than the portal's.
+    /// If levels follow the portal id.
     pub fn new(table: &PresetTable, _: Tz) -> Result<Self, String> {
         let base = table.base.as_deref().unwrap_or_default().trim_matches('/');
         let levels: Vec<&str> = base.split('/').filter(|level| !level.is_empty()).collect();
@@ -82,7 +87,7 @@ impl Victron {
         Ok(Self { key, prefix, portal, heard: BTreeSet::new() })
     }
 
-    /// The parts of a topic of the table.
+    /// Splits a topic; `None` if it is not one of the table's.
     fn parts<'a>(&self, topic: &'a str) -> Option<Parts<'a>> {
         let topic = topic.strip_prefix(&*self.prefix)?.strip_prefix("N/")?;
         let (portal, rest) = topic.split_once('/')?;
@@ -98,7 +103,7 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Service with its instance, and the path of the value.
+    /// `<service>/<instance>`, and the path of the value.
     fn value(&self) -> Option<(&'a str, &'a str)> {
         let (service, after) = self.rest.split_once('/')?;
         let (instance, path) = after.split_once('/')?;
@@ -130,7 +135,7 @@ impl Format for Victron {
             Some(portal) => vec![Filter::optional(format!("{prefix}N/{portal}/+/+/#"))],
             None => vec![
                 Filter::optional(format!("{prefix}N/+/+/+/#")),
-                // What a portal publishes when it starts, and is silent after.
+                // Published when a portal starts; without a request, nothing else follows.
                 Filter::optional(format!("{prefix}N/+/keepalive")),
             ],
         }

@@ -1,8 +1,8 @@
-//! Quantities and units of the paths of Venus OS, by the words that they end in.
+//! Quantities and units of the paths of Venus OS, by their last level.
 
 use crate::ingest::formats::kit::names;
 
-/// Canonical name of a path's last level.
+/// Canonical quantity of a path's last level.
 pub fn quantity(last: &str) -> String {
     match last {
         "P" => "power".into(),
@@ -16,7 +16,7 @@ pub fn quantity(last: &str) -> String {
     }
 }
 
-/// Last levels, and their unit.
+/// Units with the last levels that have them.
 const WHOLE: [(&str, &[&str]); 19] = [
     ("V", &["V"]),
     ("A", &["I"]),
@@ -70,7 +70,7 @@ const WHOLE: [(&str, &[&str]); 19] = [
     ("m", &["Altitude"]),
 ];
 
-/// Last words of last levels, and their unit.
+/// Units with the suffixes of last levels that have them.
 const ENDINGS: [(&str, &[&str]); 9] = [
     ("V", &["Voltage"]),
     ("A", &["Current", "CurrentLimit"]),
@@ -83,12 +83,13 @@ const ENDINGS: [(&str, &[&str]); 9] = [
     ("kPa", &["OilPressure"]),
 ];
 
-/// Unit of a value; empty where it has none, or none is known. `device` is `<portal>/<service>/<instance>`.
+/// Unit of a value; empty if it has none or is unknown. `device` is
+/// `<portal>/<service>/<instance>`.
 pub fn unit(device: &str, path: &str) -> &'static str {
     let mut levels = path.rsplit('/');
     let (last, parent) = (levels.next().unwrap_or_default(), levels.next().unwrap_or_default());
     if path.split('/').any(|level| level == "Alarms") {
-        // Levels of an alarm (0 to 2), under names such as `LowVoltage`.
+        // Alarm levels (0 to 2) with names such as `LowVoltage`.
         return "";
     }
     let service = device.split('/').nth(1).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Attributes of one device that measure: what is remembered of its definition, and readings by it.
+//! Measured attributes of one device: their stored definition, and the readings decoded with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,46 +7,47 @@ use serde_json::{Map, Value as Json};
 
 use crate::ingest::formats::kit::{Builder, Stamp, json, names};
 
-/// Composites that availability is about: devices have a handful, and a stranger's list may have any number.
+/// Limit of composites with availability. Devices have a handful; an untrusted list may have any
+/// number.
 const MOST_COMPOSITES: usize = 64;
 
-/// Attributes that measure, by property; one of a composite by `composite/property`.
+/// Measured attributes, by property; members of a composite by `composite/property`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Attributes(BTreeMap<Box<str>, Attribute>);
 
-/// What a definition says of an attribute that measures.
+/// Definition of a measured attribute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Attribute {
-    /// A number in a unit; empty for none.
+    /// Numeric, with its unit; empty for none.
     #[serde(rename = "n")]
     Number(Box<str>),
-    /// One of two states: the values that stand for them where they are no truth values.
+    /// Binary, with the values for on and off; `None` if they are booleans.
     #[serde(rename = "b")]
     Binary(Option<(Json, Json)>),
 }
 
 impl Attributes {
-    /// Adds an attribute, unless its name is taken.
+    /// Adds an attribute. If the name is already present, the first definition is kept.
     pub fn insert(&mut self, property: &str, attribute: Attribute) {
         self.0.entry(property.into()).or_insert(attribute);
     }
 
-    /// Leaves out the raw count of a light sensor that gives lux, too.
+    /// Removes `illuminance`, a raw count, if the light sensor also has `illuminance_lux`.
     pub fn drop_raw_illuminance(&mut self) {
         if self.0.contains_key("illuminance_lux") {
             self.0.remove("illuminance");
         }
     }
 
-    /// Composites that have attributes which measure, [`MOST_COMPOSITES`] at most.
+    /// Composites with measured attributes, up to [`MOST_COMPOSITES`].
     pub fn composites(&self) -> BTreeSet<&str> {
         let composites = self.0.keys().filter_map(|key| Some(key.split_once('/')?.0));
         let all: BTreeSet<&str> = composites.collect();
         all.into_iter().take(MOST_COMPOSITES).collect()
     }
 
-    /// Adds the readings of a device's whole state.
+    /// Adds the readings of a device's state object.
     pub fn add_all(
         &self,
         builder: &mut Builder,
@@ -79,7 +80,8 @@ impl Attributes {
         }
     }
 
-    /// Adds the reading of an attribute that has a topic of its own; the parts of a composite are joined by `-`.
+    /// Adds the reading of an attribute topic. A member of a composite has the level
+    /// `composite-property`.
     pub fn add_topic(
         &self,
         builder: &mut Builder,

@@ -1,4 +1,4 @@
-//! Lists that the bridge retains: its devices with their definitions, and its groups.
+//! Retained lists of the bridge: devices with their definitions, and groups.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,22 +17,22 @@ const ACCESS_PUBLISHED: u64 = 1;
 /// Bit of `access`: the attribute can be set.
 const ACCESS_SET: u64 = 2;
 
-/// What is remembered of a device.
+/// Stored definition of a device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Device {
-    /// Attributes that measure; `None` for a device that is not supported.
+    /// Measured attributes; `None` if the device is not supported by the bridge.
     #[serde(rename = "a")]
     pub attributes: Option<Attributes>,
 }
 
-/// Bytes of the name of an attribute: no sensor has a longer one. A composite's is kept once for each of its parts.
+/// Maximum length of an attribute's name, in bytes. Names of composites are stored once per member.
 const LONGEST_NAME: usize = 256;
 
-/// Devices of a bridge: each of them comes and goes with it.
+/// Limit of devices per bridge. Each of them changes availability with the bridge.
 const MOST_DEVICES: usize = 4096;
 
 impl Device {
-    /// Reads what was remembered.
+    /// Parses a stored definition; `None` if it is invalid.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
@@ -55,7 +55,8 @@ impl Device {
     }
 }
 
-/// An expose is an attribute, a composite of attributes, or a kind of device (`switch`, `climate`) with features.
+/// Adds the attributes of an expose: an attribute, a composite, or a device type (`switch`,
+/// `climate`) with features.
 fn add_expose(attributes: &mut Attributes, expose: &Json) {
     let of_kind = |key| expose.get(key).and_then(Json::as_str);
     let features = expose.get("features").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
@@ -97,8 +98,8 @@ fn add_attribute(
     }
 }
 
-/// The values for on and off; `None` where they are truth values, which are taken as published: `contact` is on, which
-/// is closed, when it is false.
+/// Values for on and off; `None` if they are booleans, which are used as published. A closed
+/// `contact`, for example, is on, but published as false.
 fn states(expose: &Json) -> Option<(Json, Json)> {
     let is_plain = |value: &&Json| value.is_string() || value.is_number();
     let on = expose.get("value_on").filter(is_plain)?;
@@ -107,7 +108,8 @@ fn states(expose: &Json) -> Option<(Json, Json)> {
 }
 
 impl Zigbee2mqtt {
-    /// The list of devices, coordinator included. A device that is in it no more was removed, or has another name now.
+    /// Decodes the list of devices. A device that is no longer in the list has been removed or
+    /// renamed.
     pub(super) fn decode_devices(
         &self,
         message: &Message<'_>,
@@ -134,7 +136,8 @@ impl Zigbee2mqtt {
             .map(|name| &**name)
             .filter(|name| !listed.contains_key(name))
             .collect();
-        // Someone removes one device after another. All at once is a bridge that lost its database: their alarms stay.
+        // Devices are removed one at a time. If all of them disappear at once, the bridge has lost
+        // its database; their alarms are kept.
         let has_lost_all = gone.len() > 1 && gone.len() == self.devices.len();
         let mut builder = Builder::new(message);
         for name in gone {
@@ -149,7 +152,7 @@ impl Zigbee2mqtt {
         Ok(builder.finish("a list of devices: no readings"))
     }
 
-    /// The list of groups: their messages repeat what the members report.
+    /// Decodes the list of groups. Messages of groups duplicate the reports of their members.
     pub(super) fn decode_groups(
         &self,
         message: &Message<'_>,

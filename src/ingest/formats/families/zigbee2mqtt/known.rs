@@ -1,11 +1,11 @@
-//! Attributes as they are usual, for devices without a definition.
+//! Well-known attributes, for devices without a definition.
 
 use serde_json::{Map, Value as Json};
 
 use crate::ingest::formats::kit::values::{self, Read};
 use crate::ingest::formats::kit::{Builder, Stamp, names};
 
-/// Attributes that are numbers, and their units.
+/// Numeric attributes and their units.
 const NUMBERS: [(&str, &str); 29] = [
     ("ac_frequency", "Hz"),
     ("battery", "%"),
@@ -38,7 +38,7 @@ const NUMBERS: [(&str, &str); 29] = [
     ("voltage_phase_c", "V"),
 ];
 
-/// Attributes that are truth values.
+/// Binary attributes.
 const BINARIES: [&str; 14] = [
     "battery_low",
     "carbon_monoxide",
@@ -56,11 +56,12 @@ const BINARIES: [&str; 14] = [
     "window_open",
 ];
 
-/// Voltages from here on are millivolts, as batteries report them; below are volts.
+/// Threshold between units of `voltage`: values from here on are millivolts, as batteries report;
+/// smaller ones are volts.
 const LEAST_MILLIVOLTS: f64 = 1000.0;
 
-/// Adds the readings of a device's whole state. Others than the known attributes are passed
-/// over: nothing says what they mean.
+/// Adds the readings of a device's state object. Unknown attributes are ignored, since their
+/// meaning is undefined.
 pub fn add_all(builder: &mut Builder, device: &str, fields: &Map<String, Json>, stamp: Stamp) {
     let has_lux = fields.contains_key("illuminance_lux");
     for (property, value) in fields {

@@ -1,22 +1,26 @@
-//! `Zigbee2MQTT`: all attributes of a device in one object, described by a list of the devices.
+//! `Zigbee2MQTT`: all attributes of a device in one object, described by a retained list of
+//! devices.
 //!
-//! * **Topics** `<base>/<friendly name>`, where the name may have slashes, spaces and any letter; and
-//!   `<base>/<friendly name>/<attribute>` with the option `output: attribute`. Default base: `zigbee2mqtt`.
-//! * **Value** a number, a text of one, a truth value, or one of the two words that the definition gives a binary
-//!   attribute; `null` was never reported.
-//! * **Unit** in the attribute's definition, `<base>/bridge/devices` (retained, some kilobytes a device, of which the
-//!   measuring attributes and their units are remembered). An attribute that can be set (`access` has bit value 2) is
-//!   a setting and no reading, except the state of a switch. Without a definition, well-known attributes have their
-//!   usual units and others are left out.
-//! * **Time** `last_seen`: none, milliseconds since 1970, ISO 8601 in UTC or with an offset.
+//! * **Topics** `<base>/<friendly name>`, where the name may contain slashes, spaces and any
+//!   letters; and `<base>/<friendly name>/<attribute>` with the option `output: attribute`. Default
+//!   base: `zigbee2mqtt`.
+//! * **Value** a number, a numeric string, a boolean, or one of the two words that the definition
+//!   assigns to a binary attribute; `null` means never reported.
+//! * **Unit** in the attribute's definition, `<base>/bridge/devices` (retained, some kilobytes per
+//!   device; measured attributes and their units are stored). A settable attribute (`access` has
+//!   bit value 2) is a setting and not a reading, except the state of a switch. Without a
+//!   definition, well-known attributes have their usual units and others are ignored.
+//! * **Time** `last_seen`: absent, milliseconds since 1970, ISO 8601 in UTC or with an offset.
 //! * **Id** the friendly name; the quantity is the attribute.
-//! * **Availability** `<base>/<friendly name>/availability` and, for the bridge and all its devices,
-//!   `<base>/bridge/state`: `{"state":"online"}`, before version 2 the bare word. A device that leaves the list is
-//!   removed.
-//! * **Traps** A message repeats every attribute the bridge remembers, also at its start: `last_seen` says how old
-//!   they are. The unit of an attribute differs between devices (`voltage`: V of a plug, mV of a battery). Messages
-//!   of groups repeat those of their members. With `output: attribute_and_json` each value comes twice.
-//! * **Source** zigbee2mqtt.io (topics, exposes, availability), `lib/controller.ts`, `lib/extension/availability.ts`.
+//! * **Availability** `<base>/<friendly name>/availability` and, for the bridge and all its
+//!   devices, `<base>/bridge/state`: `{"state":"online"}`, before version 2 the bare word. A device
+//!   that disappears from the list is removed.
+//! * **Traps** A message repeats every attribute in the bridge's cache, also at its start;
+//!   `last_seen` gives their age. The unit of an attribute differs between devices (`voltage`: V of
+//!   a plug, mV of a battery). Messages of groups duplicate those of their members. With
+//!   `output: attribute_and_json` each value arrives twice.
+//! * **Source** zigbee2mqtt.io (topics, exposes, availability), `lib/controller.ts`,
+//!   `lib/extension/availability.ts`.
 
 mod attributes;
 mod definitions;
@@ -36,50 +40,50 @@ use crate::ingest::formats::{Claim, Decoded, Filter, Format, Message, StateChang
 use attributes::Attributes;
 use definitions::Device;
 
-/// Key of what is remembered of the bridge; present while it is offline.
+/// State key of the bridge; present while it is offline.
 const BRIDGE_KEY: &str = "bridge";
 
-/// Key prefixes of what is remembered: definitions by friendly name, names of groups, and devices that are offline by
-/// their own word.
+/// Prefixes of state keys: definitions by friendly name, group names, and devices that reported
+/// themselves offline.
 const DEVICE_KEY: &str = "device/";
 const GROUP_KEY: &str = "group/";
 const OFFLINE_KEY: &str = "offline/";
 
-/// Why messages of groups are ignored.
+/// Reason for ignoring messages of groups.
 const OF_GROUP: &str = "a group repeats what its members report";
 
-/// A table of one bridge.
+/// Format of one bridge.
 #[derive(Debug, Clone)]
 pub struct Zigbee2mqtt {
     base: String,
     zone: Tz,
-    /// Devices of the list, by friendly name.
+    /// Listed devices, by friendly name.
     devices: BTreeMap<Box<str>, Device>,
     /// Friendly names of groups.
     groups: BTreeSet<Box<str>>,
-    /// Friendly names of devices that are offline by their own word.
+    /// Friendly names of devices whose own availability message is `offline`.
     offline: BTreeSet<Box<str>>,
     is_bridge_offline: bool,
 }
 
-/// What a topic below the base is about.
+/// Kind of a topic below the base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subject<'a> {
     Devices,
     Groups,
     BridgeState,
     Availability(&'a str),
-    /// State of the device of this name, or an attribute of one.
+    /// State of a device, or one of its attributes; with the rest of the topic.
     State(&'a str),
-    /// A command, or the bridge's own affairs.
+    /// Command or internal topic of the bridge; carries no readings.
     Nothing,
 }
 
 impl Zigbee2mqtt {
-    /// The format of a table; `zone` is that of a `last_seen` without one.
+    /// Creates the format of a table; `zone` is the time zone of a `last_seen` without an offset.
     ///
     /// # Errors
-    /// If a key of the table is invalid; names it.
+    /// If a key of the table is invalid; names the key.
     pub fn new(table: &PresetTable, zone: Tz) -> Result<Self, String> {
         let base = topics::base(table.base.as_deref(), "zigbee2mqtt")?;
         Ok(Self::empty(base, zone))
@@ -103,13 +107,14 @@ impl Zigbee2mqtt {
             "bridge/groups" => Subject::Groups,
             "bridge/state" => Subject::BridgeState,
             _ if rest == "bridge" || rest.starts_with("bridge/") => Subject::Nothing,
-            // A name may have a level `set`, too.
+            // A friendly name may contain a level `set`.
             _ if self.devices.contains_key(rest) => Subject::State(rest),
             _ => Self::subject_of_name(rest),
         })
     }
 
-    /// `<name>/set` and `<name>/get`, with an endpoint before or an attribute after, are commands.
+    /// Kind of a topic by its last levels. `<name>/set` and `<name>/get` are commands, also with an
+    /// endpoint before or an attribute after them.
     fn subject_of_name(rest: &str) -> Subject<'_> {
         if rest.split('/').skip(1).any(|level| matches!(level, "set" | "get")) {
             return Subject::Nothing;
@@ -143,7 +148,8 @@ impl Zigbee2mqtt {
         Ok(decoded)
     }
 
-    /// While the bridge is offline, a device is, whatever its retained word says.
+    /// Decodes the availability of a device. An offline bridge takes precedence over the device's
+    /// retained message.
     fn decode_availability(
         &self,
         name: &str,
@@ -210,7 +216,7 @@ impl Zigbee2mqtt {
         builder.finish("it has no attribute that is a measurement")
     }
 
-    /// One attribute on a topic of its own.
+    /// Decodes a topic with a single attribute.
     fn decode_attribute(
         &self,
         name: &str,

@@ -35,7 +35,7 @@ fn format() -> Zigbee2mqtt {
     Zigbee2mqtt::new(&table(None), Tz::UTC).unwrap()
 }
 
-/// A decoder that takes messages one after the other.
+/// A decoder with its accumulated state changes.
 struct Stage {
     decoders: Decoders,
     changes: Vec<DecoderChange>,
@@ -67,7 +67,7 @@ impl Stage {
         decoded
     }
 
-    /// Readings and faults of a message, a line each.
+    /// Checks the readings and faults of one message, one per line.
     #[track_caller]
     fn reads(&mut self, rest: &str, payload: &str, expected: &[&str]) {
         let decoded = self.decode(rest, payload).unwrap();
@@ -80,7 +80,7 @@ impl Stage {
         assert_eq!(shown, expected, "{rest} {payload}");
     }
 
-    /// Words of availability in a message.
+    /// Availability in a message, as `device presence`.
     fn words(&mut self, rest: &str, payload: &str) -> Vec<String> {
         let words = self.decode(rest, payload).unwrap().availability;
         words.iter().map(|it| format!("{} {:?}", it.device, it.presence)).collect()
@@ -201,7 +201,7 @@ fn words_of_devices_and_of_the_bridge() {
     let all_offline = ["zigbee2mqtt"].iter().chain(&devices).map(|it| format!("{it} Offline"));
     let all_offline: Vec<_> = all_offline.collect();
     assert_eq!(stage.words("bridge/state", r#"{"state":"offline"}"#), all_offline);
-    // A retained word from before.
+    // A retained availability message from before the outage.
     assert_eq!(stage.words("novelty/availability", "online"), ["novelty Offline"]);
     let mut restarted = Stage::restarted(stage.changes);
     let back = restarted.words("bridge/state", "online");
@@ -223,7 +223,7 @@ fn a_device_that_leaves_the_list_is_removed() {
     let renamed = DEVICES.replace("\"pump\"", "\"pump 1\"");
     assert_eq!(stage.words("bridge/devices", &renamed), ["pump Removed"]);
     stage.reads("pump 1", r#"{"power_l1":5}"#, &["pump 1 power_l1 5 W"]);
-    // A lost database.
+    // A bridge that has lost its database.
     let lost = r#"[{"type":"Coordinator","friendly_name":"Coordinator"}]"#;
     assert!(stage.words("bridge/devices", lost).is_empty());
     assert!(stage.decode("bridge/devices", "{}").unwrap_err().contains("not a list"));

@@ -1,21 +1,22 @@
-//! Numbers as templates have them: the conversions and the rounding of Python.
+//! Numeric conversion and rounding with Python's semantics.
 
 use crate::domain::Value;
 use crate::ingest::formats::kit::values::{self, Read};
 
-/// Why a template has no result.
+/// Reason why a template yields no reading.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Failure {
-    /// The message has no value for it: an absent key, `null`, a word for "no value".
+    /// The message carries no value: an absent key, `null`, or a placeholder such as `unavailable`.
     Nothing,
-    /// The message has a value that can't be used; with the reason.
+    /// The message carries an unusable value; holds the reason.
     Wrong(String),
 }
 
-/// A text as a number, as Python's `float` reads it.
+/// Parses a string as a number, like Python's `float`.
 ///
 /// # Errors
-/// [`Failure::Nothing`] for a word that stands where there is no value.
+/// [`Failure::Nothing`] for a placeholder such as `unavailable`; [`Failure::Wrong`] for any other
+/// string that is not numeric.
 pub fn of_text(text: &str) -> Result<Value, Failure> {
     if is_truth_value(text) {
         return Err(Failure::Wrong(format!("{text:?} is not a number")));
@@ -27,13 +28,13 @@ pub fn of_text(text: &str) -> Result<Value, Failure> {
     }
 }
 
-/// Whether a text is `true` or `false`, in any case.
+/// True for `true` and `false`, in any case and with surrounding white space.
 pub fn is_truth_value(text: &str) -> bool {
     let text = text.trim();
     text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")
 }
 
-/// A number with a decimal point.
+/// Floating-point number.
 ///
 /// # Errors
 /// If it is not finite.
@@ -41,7 +42,7 @@ pub fn decimal(number: f64) -> Result<Value, Failure> {
     Value::new(number).map_err(|error| Failure::Wrong(error.to_string()))
 }
 
-/// A whole number, cut at its decimal point.
+/// Integer, truncated towards zero. Exact up to 2^53.
 ///
 /// # Errors
 /// If it is not finite.
@@ -52,20 +53,21 @@ pub fn whole(number: f64) -> Result<Value, Failure> {
         .map_err(|error| Failure::Wrong(error.to_string()))
 }
 
-/// Direction of rounding.
+/// Rounding mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rounding {
-    /// To the nearest; a tie to the even digit.
+    /// To the nearest number; ties to even.
     Nearest,
-    /// Up.
+    /// Towards positive infinity.
     Ceiling,
-    /// Down.
+    /// Towards negative infinity.
     Floor,
-    /// To the nearest half.
+    /// To the nearest multiple of 0.5; ignores the number of digits.
     Half,
 }
 
-/// Rounds to `digits` after the decimal point, which may be negative. Without digits the result is a whole number.
+/// Rounds to `digits` decimal places; negative counts round to tens, hundreds, and so on. With 0
+/// digits the result is an integer.
 ///
 /// # Errors
 /// If the result is not finite.
@@ -81,7 +83,7 @@ pub fn round(number: f64, digits: i32, rounding: Rounding) -> Result<Value, Fail
     if digits == 0 { whole(rounded) } else { decimal(rounded) }
 }
 
-/// Exact: by the decimal digits of the number, not by a product that has an error of its own.
+/// Rounds to nearest by decimal digits, which avoids the floating-point error of a scaled product.
 fn nearest(number: f64, digits: i32) -> f64 {
     match usize::try_from(digits) {
         Ok(digits) => format!("{number:.digits$}").parse().unwrap_or(number),

@@ -1,4 +1,4 @@
-//! Operators of values.
+//! Evaluation of operators.
 
 use std::cmp::Ordering;
 
@@ -8,13 +8,14 @@ use super::numbers::Failure;
 use super::syntax::Operator;
 use super::values::{Outcome, Value};
 
-/// Limit of list elements made by `*`.
+/// Limit of list elements produced by `*`.
 const MOST_REPEATED: usize = 10_000;
 
-/// Applies an operator to two values.
+/// Applies a binary operator.
 ///
 /// # Errors
-/// No value if an operand has none; an error if the operator doesn't apply.
+/// [`Failure::Nothing`] if an operand has no value; [`Failure::Wrong`] if the operator does not
+/// apply to the operand types.
 pub fn apply<'a>(
     operator: Operator,
     left: Value<'a>,
@@ -49,7 +50,7 @@ pub fn apply<'a>(
     }
 }
 
-/// Truth value as 1 or 0; any other unchanged.
+/// Converts a boolean to 1 or 0; other values are returned unchanged.
 fn as_number(value: Value<'_>) -> Value<'_> {
     match value {
         Value::Bool(is_true) => Value::Integer(is_true.into()),
@@ -78,7 +79,7 @@ fn repeated<'a>(list: &Value<'a>, number: i64, context: &Context<'a>) -> Outcome
     Ok(Value::list(std::iter::repeat_n(elements, number).flatten().collect()))
 }
 
-/// Integers stay integers, except in a division or on overflow.
+/// Integer arithmetic. Division and overflow fall back to floating point.
 fn whole<'a>(operator: Operator, a: i64, b: i64) -> Outcome<'a> {
     let result = match operator {
         Operator::Add => a.checked_add(b),
@@ -113,14 +114,14 @@ fn decimal<'a>(operator: Operator, a: f64, b: f64) -> Outcome<'a> {
         Operator::DivideWhole => (a / b).floor(),
         Operator::Remainder => a - (a / b).floor() * b,
         Operator::Power => a.powf(b),
-        Operator::Join => return Err(Failure::Nothing), // never: it is of texts
+        Operator::Join => return Err(Failure::Nothing), // unreachable: handled by `apply`
     }))
 }
 
-/// Negated number.
+/// Arithmetic negation. Integers saturate.
 ///
 /// # Errors
-/// If it is no number.
+/// If the operand is not a number.
 pub fn negative<'a>(value: &Value<'a>) -> Outcome<'a> {
     match value {
         Value::Integer(number) => Ok(Value::Integer(number.saturating_neg())),
@@ -128,10 +129,10 @@ pub fn negative<'a>(value: &Value<'a>) -> Outcome<'a> {
     }
 }
 
-/// Whether a text, list or object has a part, an element or a key.
+/// The `in` operator: substring of a string, element of a list, or key of an object.
 ///
 /// # Errors
-/// If the value has none.
+/// If the container is not a string, list or object, or the step budget is exhausted.
 pub fn contains<'a>(
     container: &Value<'a>,
     value: &Value<'a>,
@@ -150,10 +151,10 @@ pub fn contains<'a>(
     Ok(false)
 }
 
-/// Slice of a text or list: from, up to, step.
+/// Slice of a string or list with Python's semantics; `bounds` are start, end and step.
 ///
 /// # Errors
-/// If the value has no parts.
+/// If the value has no elements, the step is 0, or the step budget is exhausted.
 pub fn slice<'a>(
     value: &Value<'a>,
     bounds: [Option<i64>; 3],

@@ -1,34 +1,36 @@
-//! Regular expressions of templates, by the `regex` crate: no look-around, time linear in the text. Always: bounded size
-//! of the compiled pattern, and a bound on the bytes that its searches read.
+//! Regular expressions of templates, compiled with the `regex` crate: no look-around, linear time.
+//!
+//! The size of a compiled pattern and the number of bytes that its searches read are bounded.
 
 use std::cell::Cell;
 use std::ops::Range;
 
 use regex::{Regex, RegexBuilder};
 
-/// Bytes of text that one pattern may search through, over all of its searches.
+/// Step budget of one pattern over all of its searches; a step is one byte of text.
 const MOST_STEPS: usize = 200_000;
-/// Bytes of a compiled pattern.
+/// Size limit of a compiled pattern, in bytes.
 const MOST_COMPILED: usize = 64 << 10;
-/// Groups within each other.
+/// Maximum nesting depth of groups.
 const MOST_NESTED: u32 = 16;
-/// Bytes that a replacement may produce.
+/// Size limit of the result of a replacement, in bytes.
 const MOST_OUTPUT: usize = 256 << 10;
 
-/// A compiled regular expression.
+/// A compiled regular expression with its step budget.
 pub struct Pattern {
     regex: Regex,
     steps_left: Cell<usize>,
 }
 
-/// Where the whole pattern, and each of its groups, matched.
+/// Byte ranges of one match: the whole match, then each capture group; `None` for an unmatched
+/// group.
 pub type Groups = Vec<Option<Range<usize>>>;
 
 impl Pattern {
     /// Compiles a pattern.
     ///
     /// # Errors
-    /// Says what of it can't be read.
+    /// Describes the syntax error, or the exceeded size or nesting limit.
     pub fn new(text: &str, is_caseless: bool) -> Result<Self, String> {
         let mut builder = RegexBuilder::new(&ascii_classes(text));
         builder.case_insensitive(is_caseless).size_limit(MOST_COMPILED).nest_limit(MOST_NESTED);
@@ -40,10 +42,10 @@ impl Pattern {
         Ok(Self { regex, steps_left: Cell::new(MOST_STEPS) })
     }
 
-    /// First match from a position on, or at that position only.
+    /// First match at or after byte `from`; if anchored, only a match at `from` itself.
     ///
     /// # Errors
-    /// If its searches have read too much.
+    /// If the step budget is exhausted.
     pub fn find(
         &self,
         text: &str,
@@ -64,10 +66,10 @@ impl Pattern {
         Ok(groups.filter(|groups| !is_anchored || is_here(groups)))
     }
 
-    /// All matches that don't overlap.
+    /// All non-overlapping matches.
     ///
     /// # Errors
-    /// If it takes too many steps.
+    /// If the step budget is exhausted.
     pub fn find_all(&self, text: &str) -> Result<Vec<Groups>, String> {
         let (mut found, mut from) = (Vec::new(), 0);
         while let Some(groups) = self.find(text, from, false)? {
@@ -82,10 +84,10 @@ impl Pattern {
         Ok(found)
     }
 
-    /// The text with each match replaced; `\1` and `\g<1>` stand for groups.
+    /// Replaces every match; `\1` and `\g<1>` in the replacement insert capture groups.
     ///
     /// # Errors
-    /// If it takes too many steps, or the result is too large.
+    /// If the step budget is exhausted, or the result exceeds [`MOST_OUTPUT`].
     pub fn replace_all(&self, text: &str, by: &str) -> Result<String, String> {
         let (mut replaced, mut from) = (String::new(), 0);
         for groups in self.find_all(text)? {
@@ -107,15 +109,15 @@ impl Pattern {
         left.map(drop).ok_or_else(|| "the pattern takes too many steps".to_owned())
     }
 
-    /// Steps that its searches have taken.
+    /// Steps consumed so far.
     #[must_use]
     pub fn num_steps(&self) -> usize {
         MOST_STEPS - self.steps_left.get()
     }
 }
 
-/// The pattern with `\d`, `\w`, `\s`, their opposites and `\b` of ASCII alone: those of all scripts take a hundred times
-/// the room, and there may be a pattern an entity.
+/// Replaces `\d`, `\w`, `\s`, their negations and `\b` by ASCII classes. Unicode classes need about
+/// a hundred times the memory, and every entity may have a pattern.
 fn ascii_classes(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text.chars();

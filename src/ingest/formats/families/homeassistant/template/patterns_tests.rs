@@ -1,4 +1,4 @@
-//! Regular expressions against texts, and patterns that are refused or run out of steps.
+//! Regular expressions: matches, rejected patterns, and the step budget.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,5 @@
-//! The payload of one message as the templates of many entities read it: its JSON is parsed once.
+//! Payload of one message, shared by the templates of all its entities. Its JSON is parsed once, on
+//! first use.
 
 use std::cell::{Cell, OnceCell};
 
@@ -8,10 +9,10 @@ use serde_json::Value as Json;
 
 use crate::ingest::formats::kit::json;
 
-/// Steps of all templates that one message has evaluated.
+/// Step budget per message, over all templates evaluated for it.
 const MOST_STEPS: u64 = 4_000_000;
 
-/// A payload with what templates read of it.
+/// A payload with its parsed JSON and the remaining step budget.
 #[derive(Debug)]
 pub struct Payload<'a> {
     text: &'a str,
@@ -22,20 +23,20 @@ pub struct Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
-    /// A text without what stands around it. `zone` is that of `now()`.
+    /// A payload from its trimmed text. `zone` is the time zone of `now()`.
     #[must_use]
     pub fn new(text: &'a str, received_at: DateTime<Utc>, zone: Tz) -> Self {
         let (json, steps_left) = (OnceCell::new(), Cell::new(MOST_STEPS));
         Self { text, received_at, zone, json, steps_left }
     }
 
-    /// The variable `value`.
+    /// Value of the variable `value`.
     #[must_use]
     pub fn text(&self) -> &'a str {
         self.text
     }
 
-    /// The variable `value_json`; `None` where the payload is not JSON.
+    /// Value of the variable `value_json`; `None` if the payload is not JSON.
     #[must_use]
     pub fn json(&self) -> Option<&Json> {
         let parsed = || json::parse(self.text.as_bytes()).ok().flatten();
@@ -48,19 +49,19 @@ impl<'a> Payload<'a> {
         self.received_at
     }
 
-    /// Zone of times that have none.
+    /// Time zone of `now()`, and of timestamps without an offset.
     #[must_use]
     pub fn zone(&self) -> Tz {
         self.zone
     }
 
-    /// Steps that are left for templates.
+    /// Remaining step budget.
     #[must_use]
     pub fn steps_left(&self) -> u64 {
         self.steps_left.get()
     }
 
-    /// Takes steps.
+    /// Consumes steps; saturates at 0.
     pub fn take_steps(&self, number: u64) {
         self.steps_left.set(self.steps_left.get().saturating_sub(number));
     }

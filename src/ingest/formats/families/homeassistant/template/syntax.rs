@@ -1,39 +1,40 @@
-//! A template as it was parsed. Chains of steps and of operators are lists, so that its depth is that of its brackets.
+//! Syntax tree of a template. Chains of steps and of operators are stored as lists, so the depth of
+//! the tree is that of its brackets.
 
 use super::checks::Test;
 use super::filters::Filter;
 use super::methods::Method;
 
-/// Nodes one after another.
+/// A sequence of nodes.
 pub type Nodes = Vec<Node>;
 
-/// A part of a template.
+/// A node of a template.
 #[derive(Debug)]
 pub enum Node {
-    /// Text that is printed as it is.
+    /// Literal text, printed verbatim.
     Text(Box<str>),
-    /// `{{ … }}`
+    /// `{{ … }}`: prints the value of an expression.
     Print(Expression),
-    /// `{% if … %}`: conditions with what they print, and what is printed where none holds.
+    /// `{% if … %}`: conditions with their bodies, then the `else` body.
     If(Vec<(Expression, Nodes)>, Nodes),
     /// `{% for … in … %}`
     For(Box<For>),
-    /// `{% set … = … %}`
+    /// `{% set … = … %}`: assigns a variable.
     Set(Box<str>, Expression),
 }
 
-/// A loop.
+/// A `for` loop.
 #[derive(Debug)]
 pub struct For {
-    /// Names of each element's parts, or of the whole element.
+    /// Loop variables: one for the element, or several to destructure it.
     pub names: Vec<Box<str>>,
-    /// What is gone through.
+    /// Iterated list.
     pub list: Expression,
-    /// Condition of an element.
+    /// Filter condition of the loop: `for … in … if …`.
     pub condition: Option<Expression>,
-    /// What is printed for each element.
+    /// Loop body.
     pub body: Nodes,
-    /// What is printed where there is none.
+    /// `else` body, printed for an empty list.
     pub otherwise: Nodes,
 }
 
@@ -44,50 +45,51 @@ pub enum Expression {
     None,
     /// `true`, `false`
     Bool(bool),
-    /// A whole number.
+    /// Integer literal.
     Integer(i64),
-    /// A number with a decimal point.
+    /// Floating-point literal.
     Decimal(f64),
-    /// A text in quotes.
+    /// String literal.
     Text(Box<str>),
-    /// A variable.
+    /// Reference to a variable.
     Name(Box<str>),
-    /// A list, or a tuple.
+    /// List or tuple literal.
     List(Vec<Expression>),
-    /// A dictionary.
+    /// Dictionary literal.
     Map(Vec<(Expression, Expression)>),
     /// `not …`
     Not(Box<Expression>),
     /// `-…`
     Minus(Box<Expression>),
-    /// Attributes, elements, filters, tests and methods, from left to right.
+    /// Postfix steps on an operand: attributes, subscripts, filters, tests and methods, from left
+    /// to right.
     Chain(Box<Expression>, Vec<Step>),
-    /// Operators of one rank, from left to right.
+    /// Left-associative operators of one precedence level.
     Arithmetic(Box<Expression>, Vec<(Operator, Expression)>),
-    /// Comparisons that must all hold.
+    /// Chained comparison: true if every adjacent pair holds.
     Comparison(Box<Expression>, Vec<(Comparator, Expression)>),
     /// `… and …`
     And(Vec<Expression>),
     /// `… or …`
     Or(Vec<Expression>),
-    /// `… if … else …`
+    /// `… if … else …`: conditional expression.
     Choice(Box<Choice>),
-    /// A function.
+    /// Function call.
     Call(Filter, Arguments),
 }
 
-/// `then if condition else otherwise`
+/// Conditional expression: `then if condition else otherwise`.
 #[derive(Debug)]
 pub struct Choice {
-    /// What decides.
+    /// Condition that selects the branch.
     pub condition: Expression,
-    /// Where it holds.
+    /// Value if the condition holds.
     pub then: Expression,
-    /// Where it doesn't; nothing at all without `else`.
+    /// Value if the condition does not hold; undefined if `None`.
     pub otherwise: Option<Expression>,
 }
 
-/// One step of a chain.
+/// A postfix step.
 #[derive(Debug)]
 pub enum Step {
     /// `.name`
@@ -100,11 +102,11 @@ pub enum Step {
     Filter(Filter, Arguments),
     /// `is test(…)`, `is not test(…)`
     Test {
-        /// The test.
+        /// Test to apply.
         test: Test,
-        /// Its arguments.
+        /// Arguments of the test.
         arguments: Arguments,
-        /// Whether it must not hold.
+        /// True for `is not`.
         is_negated: bool,
     },
     /// `.method(…)`
@@ -114,34 +116,34 @@ pub enum Step {
 /// Arguments of a call.
 #[derive(Debug, Default)]
 pub struct Arguments {
-    /// By position.
+    /// Positional arguments.
     pub positional: Vec<Expression>,
-    /// By name.
+    /// Keyword arguments.
     pub named: Vec<(Box<str>, Expression)>,
 }
 
-/// An operator of numbers and texts.
+/// An arithmetic or string operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
     /// `+`
     Add,
     /// `-`
     Subtract,
-    /// `~`
+    /// `~`: concatenation of strings.
     Join,
     /// `*`
     Multiply,
     /// `/`
     Divide,
-    /// `//`
+    /// `//`: floor division.
     DivideWhole,
-    /// `%`
+    /// `%`: remainder, or string formatting.
     Remainder,
     /// `**`
     Power,
 }
 
-/// A comparison.
+/// A comparison operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparator {
     /// `==`
@@ -156,7 +158,7 @@ pub enum Comparator {
     Greater,
     /// `>=`
     GreaterOrEqual,
-    /// `in`
+    /// `in`: membership.
     In,
     /// `not in`
     NotIn,

@@ -1,4 +1,4 @@
-//! Templates: what they make of payloads, what is refused, and what bounds them.
+//! Templates: results, rejected templates, and resource limits.
 
 use std::io::Write as _;
 
@@ -196,7 +196,7 @@ fn what_has_no_order_is_not_sorted() {
     };
     let mixed = list(40, &|n| if n % 7 == 0 { "\"x\"".into() } else { n.to_string() });
     is_wrong("{{ value_json | sort | first }}", &mixed, "have no order");
-    // The steps run out.
+    // The step budget is exhausted.
     let long = list(200, &|n| format!("\"{}{n}\"", "x".repeat(200)));
     is_wrong("{{ value_json | sort | first }}", &long, "takes too long");
     let numbers = list(200, &|n| n.to_string());
@@ -256,7 +256,8 @@ fn what_is_not_known_is_refused_with_its_config() {
     is_wrong(&format!("{{{{ {}1 }}}}", "1+".repeat(2_000)), "1", "parts");
 }
 
-/// Templates that were found in the sources of bridges and devices, with the level of the language they need.
+/// Templates collected from the sources of bridges and devices, each with the required language
+/// level.
 #[test]
 fn templates_from_the_field_are_known() {
     let folder = std::env::var_os("VIGIE_DATA").map_or_else(
@@ -273,7 +274,7 @@ fn templates_from_the_field_are_known() {
     for line in lines.lines().skip(1) {
         let columns: Vec<_> = line.split('\t').collect();
         let [_, _, level, _, source] = columns[..] else { panic!("{line}") };
-        // In the file `^` stands for a quote.
+        // The file encodes `"` as `^`.
         let source = source.replace('^', "\"");
         match Template::parse(&source) {
             Ok(_) => num_known += 1,
@@ -281,11 +282,12 @@ fn templates_from_the_field_are_known() {
             Err(why) => others.push(format!("{source}: {why}")),
         }
     }
-    // The few others are names of variables in the programs around them.
+    // The rest are names of variables in the surrounding source code.
     assert!(num_known >= 210 && others.len() <= 16, "{num_known} are known; {others:#?}");
 }
 
-/// Whether a text is a program's source of a template: with places to fill in, or cut quotes.
+/// Whether a string is an incomplete template: it has placeholders of the surrounding program, or
+/// unbalanced quotes.
 fn is_fragment(source: &str) -> bool {
     let is_cut = !source.matches('\'').count().is_multiple_of(2);
     let has_place = source.match_indices('{').any(|(at, _)| {
@@ -319,7 +321,7 @@ proptest! {
         let _ = rendered(&words.join(" "), payload);
     }
 
-    /// Numbers of any size through every filter and method.
+    /// Numbers of any magnitude as operands of filters, methods, tests and operators.
     #[test]
     fn no_number_panics(
         number in any::<f64>(),

@@ -1,21 +1,22 @@
-//! Texts of templates: of the payload or the template, or made and shared, so that a copy costs nothing.
+//! Strings of templates: borrowed from the payload or the template, or reference-counted. Clones
+//! are cheap.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 use std::rc::Rc;
 
-/// A text.
+/// A string; clones are cheap.
 #[derive(Debug, Clone)]
 pub enum Text<'a> {
-    /// A part of the payload or of the template.
+    /// Borrowed from the payload or the template.
     Given(&'a str),
-    /// Made by a template.
+    /// Computed by a template; reference-counted.
     Made(Rc<str>),
 }
 
 impl<'a> Text<'a> {
-    /// The text without white space around it.
+    /// The string without leading and trailing white space.
     #[must_use]
     pub fn trimmed(&self) -> Cow<'a, str> {
         match self {

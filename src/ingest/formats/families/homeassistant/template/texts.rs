@@ -1,4 +1,4 @@
-//! Filters of texts, and of JSON and regular expressions in them.
+//! String filters, including JSON and regular expressions.
 
 use serde_json::Value as Json;
 
@@ -9,7 +9,7 @@ use super::numbers::Failure;
 use super::patterns::Pattern;
 use super::values::{Outcome, Value};
 
-/// Lists in lists that JSON may have.
+/// Maximum nesting depth of JSON output.
 const MOST_DEPTH: usize = 64;
 
 pub fn string<'a>(input: &Value<'a>, _: &Given<'a>, context: &Context<'a>) -> Outcome<'a> {
@@ -134,7 +134,7 @@ pub fn from_json<'a>(input: &Value<'a>, _: &Given<'a>, context: &Context<'a>) ->
     Ok(owned(json))
 }
 
-/// A JSON value that is not of the payload.
+/// Converts parsed JSON into an owned value.
 fn owned<'a>(json: Json) -> Value<'a> {
     match json {
         Json::Array(list) => Value::list(list.into_iter().map(owned).collect()),
@@ -153,10 +153,11 @@ fn owned<'a>(json: Json) -> Value<'a> {
     }
 }
 
-/// Steps of a pattern for one of a template.
+/// Pattern steps charged as one template step.
 const PATTERN_STEPS: usize = 8;
 
-/// Searches with the pattern of the first argument.
+/// Runs a search with the pattern given as the first argument, and charges its steps to the
+/// template.
 fn search<'a, T>(
     given: &Given<'a>,
     flag_at: usize,
@@ -194,10 +195,10 @@ pub fn regex_search<'a>(
     found(input, given, false, context).map(Value::Bool)
 }
 
-/// Whether a pattern is at the start of a text, or anywhere in it.
+/// Whether a pattern matches: at the start of the string if anchored, otherwise anywhere.
 ///
 /// # Errors
-/// If it can't be read, or takes too long.
+/// If the pattern is invalid, or the step budget is exhausted.
 pub fn found<'a>(
     input: &Value<'a>,
     given: &Given<'a>,
@@ -209,7 +210,8 @@ pub fn found<'a>(
     Ok(found.is_some())
 }
 
-/// All matches: the first group of each, where there is one.
+/// All matches; each yields its first capture group, or the whole match if the pattern has no
+/// group.
 pub fn regex_find_all<'a>(
     input: &Value<'a>,
     given: &Given<'a>,

@@ -1,4 +1,5 @@
-//! Times in templates. `now()` is the time of receipt of the message: a template has no other clock.
+//! Date and time functions of templates. `now()` is the time of receipt of the message, so
+//! evaluation is deterministic.
 
 #![expect(clippy::unnecessary_wraps, reason = "all functions have one signature")]
 
@@ -13,40 +14,40 @@ use super::numbers::Failure;
 use super::values::{Outcome, Value};
 use crate::ingest::formats::kit::times::TimeReader;
 
-/// A time with its zone.
+/// A point in time with its time zone.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment(DateTime<Tz>);
 
 impl Moment {
-    /// A time as it is in a zone.
+    /// Converts a UTC time into a zone.
     #[must_use]
     pub fn new(at: DateTime<Utc>, zone: Tz) -> Self {
         Self(at.with_timezone(&zone))
     }
 
-    /// Seconds since 1970.
+    /// Unix timestamp in seconds, with microsecond resolution.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "microseconds of this era are below 2^53")]
     pub fn timestamp(self) -> f64 {
         self.0.timestamp_micros() as f64 / 1e6
     }
 
-    /// Date, time and offset.
+    /// RFC 3339 representation.
     #[must_use]
     pub fn iso(self) -> String {
         self.0.to_rfc3339()
     }
 
-    /// Day of the week: 0 for Monday.
+    /// Day of the week, 0 (Monday) to 6.
     #[must_use]
     pub fn weekday(self) -> i64 {
         self.0.weekday().num_days_from_monday().into()
     }
 
-    /// The time in a format of `strftime`.
+    /// Formats the time with `strftime` directives.
     ///
     /// # Errors
-    /// For what is no such format.
+    /// If a directive is invalid.
     pub fn formatted(self, format: &str) -> Result<String, Failure> {
         let mut text = String::new();
         write!(text, "{}", self.0.format(format))
@@ -54,7 +55,7 @@ impl Moment {
         Ok(text)
     }
 
-    /// A part of the time.
+    /// A component such as `year` or `microsecond`; `None` for an unknown name.
     #[must_use]
     pub fn field(self, name: &str) -> Option<i64> {
         Some(match name {
@@ -120,7 +121,7 @@ pub fn timestamp_custom<'a>(
     of_seconds(input, zone)?.formatted(&format).map(Value::text)
 }
 
-/// A time, a number of seconds since 1970, or a text of either.
+/// Converts a value into a time: a time, a Unix timestamp in seconds, or a string with either.
 fn moment<'a>(value: &Value<'a>, context: &Context<'a>) -> Result<Moment, Failure> {
     let payload = context.payload;
     match value {

@@ -1,4 +1,4 @@
-//! Values of templates, as Python has them.
+//! Values of templates, with Python's semantics.
 
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -11,37 +11,37 @@ use super::text::Text;
 use super::times::Moment;
 use crate::domain;
 
-/// A value, or the reason why there is none.
+/// Result of an evaluation: a value, or the reason why there is none.
 pub type Outcome<'a> = Result<Value<'a>, Failure>;
 
-/// A value. Lists and dictionaries are shared, so that a copy costs nothing; iterating them costs a step per
-/// element.
+/// A value. Lists and dictionaries are reference-counted, so clones are cheap; iteration costs one
+/// step per element.
 #[derive(Debug, Clone)]
 pub enum Value<'a> {
     /// Undefined: an absent key, an unset variable.
     Undefined,
     /// `none`
     None,
-    /// Truth value.
+    /// Boolean.
     Bool(bool),
     /// Integer.
     Integer(i64),
-    /// Number with a decimal point.
+    /// Floating-point number.
     Decimal(f64),
-    /// Text.
+    /// String.
     Text(Text<'a>),
     /// List or tuple.
     List(Rc<Vec<Value<'a>>>),
-    /// Dictionary, in written order.
+    /// Dictionary, in insertion order.
     Map(Rc<Vec<(Value<'a>, Value<'a>)>>),
-    /// List or object of the payload.
+    /// List or object borrowed from the payload.
     Json(&'a Json),
-    /// Time.
+    /// Date and time.
     Moment(Moment),
 }
 
 impl<'a> Value<'a> {
-    /// Value of the payload.
+    /// Converts JSON of the payload, borrowing strings, lists and objects.
     #[must_use]
     pub fn of_json(json: &'a Json) -> Self {
         match json {
@@ -56,19 +56,19 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Computed text.
+    /// Computed string.
     #[must_use]
     pub fn text(text: impl Into<Text<'a>>) -> Self {
         Self::Text(text.into())
     }
 
-    /// A list.
+    /// List of values.
     #[must_use]
     pub fn list(elements: Vec<Self>) -> Self {
         Self::List(Rc::new(elements))
     }
 
-    /// Number, an integer if written as one.
+    /// Number: an integer if it was written as one, otherwise floating point.
     #[must_use]
     pub fn of_number(value: domain::Value) -> Self {
         let (number, is_whole) = value.parts();
@@ -79,7 +79,7 @@ impl<'a> Value<'a> {
         if is_whole { Self::Integer(number as i64) } else { Self::Decimal(number) }
     }
 
-    /// Its type, with its article.
+    /// Name of the type, with an article, for error messages.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -100,7 +100,7 @@ impl<'a> Value<'a> {
         matches!(self, Self::Undefined | Self::None)
     }
 
-    /// Whether a condition holds.
+    /// Truthiness, as in Python.
     #[must_use]
     pub fn is_true(&self) -> bool {
         match self {
@@ -125,10 +125,11 @@ impl<'a> Value<'a> {
         if matches!(self, Self::Undefined) { Err(Failure::Nothing) } else { Ok(self) }
     }
 
-    /// Number, also of a numeric text.
+    /// Converts to a number; parses strings.
     ///
     /// # Errors
-    /// [`Failure::Nothing`] for undefined, `none`, and words for no value.
+    /// [`Failure::Nothing`] for undefined, `none` and placeholder strings; [`Failure::Wrong`] for
+    /// other types.
     pub fn number(&self) -> Result<f64, Failure> {
         match self {
             Self::Text(text) => numbers::of_text(text).map(domain::Value::get),
@@ -136,10 +137,10 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Number, not of a text.
+    /// Converts to a number without parsing strings.
     ///
     /// # Errors
-    /// [`Failure::Nothing`] for undefined and `none`.
+    /// [`Failure::Nothing`] for undefined and `none`; [`Failure::Wrong`] for other types.
     #[expect(clippy::cast_precision_loss, reason = "Python's division loses as much")]
     pub fn plain_number(&self) -> Result<f64, Failure> {
         match self {
@@ -151,10 +152,10 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Integer, not of a text.
+    /// Converts to an integer without parsing strings.
     ///
     /// # Errors
-    /// [`Failure::Nothing`] for undefined and `none`.
+    /// [`Failure::Nothing`] for undefined and `none`; [`Failure::Wrong`] for other types.
     pub fn integer(&self) -> Result<i64, Failure> {
         match self {
             Self::Undefined | Self::None => Err(Failure::Nothing),
@@ -164,10 +165,11 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Printed text. A list or object prints only its type: no reading comes of it.
+    /// Printed representation. Lists and objects print as `[…]` and `{…}`, which never parse as a
+    /// reading.
     ///
     /// # Errors
-    /// [`Failure::Nothing`] for undefined.
+    /// [`Failure::Nothing`] for undefined; [`Failure::Wrong`] if the step budget is exhausted.
     pub fn printed(&self, context: &Context<'a>) -> Result<Text<'a>, Failure> {
         let text: Text<'a> = match self {
             Self::Undefined => return Err(Failure::Nothing),
@@ -188,7 +190,7 @@ impl<'a> Value<'a> {
     /// Number of characters, elements or keys.
     ///
     /// # Errors
-    /// If the value has none.
+    /// If the type has no length.
     pub fn length(&self) -> Result<usize, Failure> {
         match self {
             Self::Text(text) => Ok(text.chars().count()),
@@ -201,10 +203,10 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Elements of a list, keys of an object, characters of a text.
+    /// Elements of a list, keys of an object, or characters of a string.
     ///
     /// # Errors
-    /// If the value has none.
+    /// If the type has no elements, or the step budget is exhausted.
     pub fn elements(&self, context: &Context<'a>) -> Result<Vec<Self>, Failure> {
         context.pay_for_elements(self.length()?)?;
         Ok(match self {
@@ -219,10 +221,10 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// Keys and values of an object.
+    /// Key-value pairs of an object.
     ///
     /// # Errors
-    /// If the value is none.
+    /// If the value is not an object, or the step budget is exhausted.
     pub fn pairs(&self, context: &Context<'a>) -> Result<Vec<(Self, Self)>, Failure> {
         context.pay_for_elements(self.length()?)?;
         match self {
@@ -237,10 +239,10 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The value of a key, or the element at a position.
+    /// Subscript: the value of a key, or the element at an index. Undefined if absent.
     ///
     /// # Errors
-    /// [`Failure::Nothing`] if the value itself is undefined.
+    /// [`Failure::Nothing`] if the value or the key is undefined.
     pub fn item(&self, key: &Value<'a>, context: &Context<'a>) -> Outcome<'a> {
         let found = match (self, key) {
             (Self::Undefined, _) | (_, Self::Undefined) => return Err(Failure::Nothing),
@@ -270,10 +272,10 @@ impl<'a> Value<'a> {
         Ok(found.unwrap_or(Self::Undefined))
     }
 
-    /// Whether two are equal.
+    /// Deep equality.
     ///
     /// # Errors
-    /// If there are too many elements to compare.
+    /// If the step budget is exhausted.
     pub fn equals(&self, other: &Self, context: &Context<'a>) -> Result<bool, Failure> {
         if let (Ok(a), Ok(b)) =
             (self.elements_of_container(context), other.elements_of_container(context))
@@ -295,7 +297,10 @@ impl<'a> Value<'a> {
         Ok(is_same_scalar(self, other))
     }
 
-    /// Elements of a list; keys and values of an object.
+    /// Elements of a list, or alternating keys and values of an object.
+    ///
+    /// # Errors
+    /// If the value is neither.
     fn elements_of_container(&self, context: &Context<'a>) -> Result<Vec<Self>, Failure> {
         match self {
             Self::List(_) | Self::Json(Json::Array(_)) => self.elements(context),
@@ -307,10 +312,10 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Order of two numbers or two texts.
+    /// Ordering of two values; charges steps for the compared bytes.
     ///
     /// # Errors
-    /// If the values have no order.
+    /// If the values have no order, or the step budget is exhausted.
     pub fn order(&self, other: &Self, context: &Context<'a>) -> Result<Ordering, Failure> {
         if let (Self::Text(a), Self::Text(b)) = (self, other) {
             context.pay_for_bytes(a.len().min(b.len()))?;
@@ -318,7 +323,7 @@ impl<'a> Value<'a> {
         self.compare(other)
     }
 
-    /// Order, without costing steps.
+    /// Ordering of two values, without charging steps.
     ///
     /// # Errors
     /// If the values have no order.
@@ -340,12 +345,12 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Python's `repr` of a float, for the sizes that readings have.
+/// Python's `repr` of a float; equal for the magnitudes of readings.
 fn shown_decimal(number: f64) -> String {
     format!("{number:?}")
 }
 
-/// Position in a list; negative numbers count from its end.
+/// List index of a key; negative indices count from the end.
 fn position(key: &Value<'_>, length: usize) -> Option<usize> {
     let index = match key {
         Value::Integer(index) => *index,

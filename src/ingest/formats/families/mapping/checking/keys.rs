@@ -1,4 +1,4 @@
-//! Keys of a table beside its values: topics of units and availability, names of quantities.
+//! Validation of keys other than values: unit and availability topics, quantity names.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ impl Checker<'_> {
         self.mapping.quantities.clone()
     }
 
-    /// Notes what is no name of a quantity.
+    /// Records a mistake if a name is not a valid quantity.
     pub(super) fn check_quantity(&mut self, key: &str, name: &str) {
         if Quantity::new(name).is_ok() {
             return;

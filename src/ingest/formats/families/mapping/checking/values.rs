@@ -1,4 +1,4 @@
-//! Values of a table: one by `value`, those of `values`, those of `expr`.
+//! Validation of values: the single `value`, those of `values`, those of `expr`.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ impl Checker<'_> {
         plans
     }
 
-    /// Notes numbers that can't be.
+    /// Records zero scales and non-finite numbers.
     fn check_numbers(&mut self) {
         let ways = |scale, offset, key: &str| {
             [(format!("{key}scale"), scale), (format!("{key}offset"), offset)]
@@ -54,7 +54,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Notes keys of the one value beside those of several.
+    /// Records keys of a single value in a table that has `values` or `expr`.
     fn check_alone(&mut self) {
         let hint = "leave it out, or leave out `values` and `expr`";
         if !self.mapping.value.is_empty() {
@@ -73,7 +73,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Notes a quantity that both `values` and `expr` name.
+    /// Records quantities defined in both `values` and `expr`.
     fn check_twice(&mut self, plans: &[ValuePlan]) {
         for (name, _) in &self.mapping.expr {
             if plans.iter().any(|plan| plan.key == format!("values.{name}")) {
@@ -83,7 +83,7 @@ impl Checker<'_> {
         }
     }
 
-    /// A value of `values`.
+    /// Compiles a value of `values`.
     fn named(&mut self, value: &MappedValue) -> Option<ValuePlan> {
         let key = format!("values.{}", value.quantity);
         let at = self.take(&key, Pointer::new(&value.at))?;
@@ -107,7 +107,7 @@ impl Checker<'_> {
         Some(ValuePlan { key, source, name, unit, scale, offset, reader })
     }
 
-    /// Notes values that would have one name, and a `*` whose cost would be the product of two lists.
+    /// Records ambiguous names, and a `*` whose cost would be the product of two lists.
     fn check_stars(&mut self, key: &str, name: &str, at: &Pointer) {
         let (of_name, of_pointer) =
             (name.split('/').filter(|it| *it == "*").count(), at.num_stars());
@@ -125,7 +125,7 @@ impl Checker<'_> {
         }
     }
 
-    /// A value of `expr`.
+    /// Compiles a value of `expr`.
     fn computed(&mut self, name: &str, source: &str) -> Option<ValuePlan> {
         let key = format!("expr.{name}");
         if name.split('/').any(|level| level == "*") {
@@ -137,7 +137,7 @@ impl Checker<'_> {
         Some(ValuePlan { key, source, name, unit, scale: None, offset: None, reader })
     }
 
-    /// The one value of a table without `values` and `expr`.
+    /// Compiles the single value of a table without `values` and `expr`.
     fn one(&mut self) -> Option<ValuePlan> {
         let pointers: Vec<Option<Pointer>> =
             self.mapping.value.iter().map(|text| self.pointer("value", text)).collect();
@@ -177,7 +177,7 @@ impl Checker<'_> {
         None
     }
 
-    /// A name that the table gives: further levels of the sensor's id, and the quantity.
+    /// Parses a configured name: additional levels of the sensor id, and the quantity.
     fn table_name(&mut self, key: &str, name: &str) -> Name {
         let is_star = |level: &str| level == "*";
         let mut levels: Vec<&str> = name.split('/').collect();

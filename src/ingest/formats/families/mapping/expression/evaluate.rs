@@ -1,4 +1,4 @@
-//! Evaluates an expression on a message, whose JSON it borrows.
+//! Evaluation of an expression on a message, whose JSON is borrowed.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -10,21 +10,21 @@ use super::outcome::{Evaluated, Outcome, Unknown, wrong};
 use super::tree::{Arithmetic, Comparison, Literal, Node};
 use crate::ingest::formats::kit::values;
 
-/// What an expression is evaluated on.
+/// Operands of an evaluation.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
-    /// The payload.
+    /// Payload of the message.
     pub payload: &'a Json,
-    /// The element, or the payload again.
+    /// Element; the payload in a table without elements.
     pub item: &'a Json,
-    /// The topic of the message.
+    /// Topic of the message.
     pub topic: &'a str,
-    /// What `$base` is; `None` where the message has none.
+    /// Value of `$base`; `None` if the message has none.
     pub base: Option<f64>,
 }
 
 impl Node {
-    /// Evaluates a node. The depth of the tree bounds the recursion.
+    /// Evaluates a node. The recursion is bounded by the depth of the tree.
     pub(super) fn evaluate<'a>(&'a self, scope: &Scope<'a>) -> Evaluated<'a> {
         match self {
             Self::Literal(literal) => Ok(literal.outcome()),
@@ -69,12 +69,12 @@ impl Node {
         self.evaluate(scope)?.number().map_err(|unknown| self.named(unknown))
     }
 
-    /// Evaluates a condition.
+    /// Evaluates a node as a boolean.
     pub(super) fn truth(&self, scope: &Scope<'_>) -> Result<bool, Unknown> {
         self.evaluate(scope)?.truth().map_err(|unknown| self.named(unknown))
     }
 
-    /// A reason with the place that it is about.
+    /// Prefixes the reason with the name of the operand.
     fn named(&self, unknown: Unknown) -> Unknown {
         let is_place =
             matches!(self, Self::Payload | Self::Item | Self::Field(..) | Self::Index(_));
@@ -84,7 +84,7 @@ impl Node {
         }
     }
 
-    /// Whether an object has a key. One that isn't there has none.
+    /// Whether an object has a key; false if the object is missing.
     fn has<'a>(&'a self, key: &str, scope: &Scope<'a>) -> Evaluated<'a> {
         match self.evaluate(scope) {
             Ok(Outcome::Container(Json::Object(object))) => {
@@ -95,7 +95,7 @@ impl Node {
         }
     }
 
-    /// How a place is written, for a message; short, since a tree is.
+    /// Source form of an operand, for messages.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Payload => "payload".into(),
@@ -124,7 +124,8 @@ impl Literal {
     }
 }
 
-/// `&&` and `||`: the side that decides does, whatever becomes of the other.
+/// Short-circuit `&&` and `||`: an operand that equals `deciding` determines the result, even if
+/// the other is unknown.
 fn decide<'a>(both: &'a [Node; 2], scope: &Scope<'a>, deciding: bool) -> Evaluated<'a> {
     let left = both[0].truth(scope);
     if left == Ok(deciding) {
@@ -165,7 +166,7 @@ impl Comparison {
     }
 }
 
-/// Whether two values are equal: a number and a text are where the text is written as that number.
+/// Equality. A number equals a string that represents the same number.
 fn equal(left: &Outcome<'_>, right: &Outcome<'_>) -> Result<bool, Unknown> {
     use Outcome::{Container, Null, Number, Text, Topic, Truth};
     match (left, right) {
@@ -235,7 +236,7 @@ fn fold<'a>(arguments: &[Node], scope: &Scope<'_>, of: impl Fn(f64, f64) -> f64)
     folded.map(Outcome::Number).ok_or_else(|| Unknown::Wrong("an argument is missing".into()))
 }
 
-/// `double(x)`: also of true and false.
+/// Numeric conversion of `double(x)`; also accepts booleans.
 fn as_number(outcome: &Outcome<'_>) -> Result<f64, Unknown> {
     match outcome {
         Outcome::Truth(is_true) => Ok(f64::from(u8::from(*is_true))),

@@ -1,16 +1,16 @@
-//! Functions of expressions: conversions, CEL's on texts, and those of numbers under `math.`, named as CEL's extension
-//! has them where it does.
+//! Functions of expressions: conversions, string functions of CEL, and numeric functions under
+//! `math.`, named as in CEL's math extension where it has them.
 
 use super::kind::Kind;
 
-/// A function.
+/// A function of the expression language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Function {
-    /// A number of a text, a number, or true (1) and false (0).
+    /// `double(x)`: converts a string, number or boolean (true is 1, false is 0).
     Double,
-    /// The same, without its fraction.
+    /// `int(x)`: like `double`, truncated towards zero.
     Int,
-    /// Characters of a text, elements of a list, keys of an object.
+    /// `size(x)`: characters of a string, elements of a list, or keys of an object.
     Size,
     StartsWith,
     EndsWith,
@@ -21,7 +21,7 @@ pub(super) enum Function {
     Least,
 }
 
-/// A function of one number.
+/// A numeric function of one argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum One {
     Abs,
@@ -36,7 +36,7 @@ pub(super) enum One {
     BitNot,
 }
 
-/// A function of two numbers.
+/// A numeric function of two arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Two {
     Pow,
@@ -47,7 +47,7 @@ pub(super) enum Two {
     BitShiftRight,
 }
 
-/// Functions under `math.`.
+/// Functions under `math.`, by name.
 const MATH: [(&str, Function); 18] = [
     ("abs", Function::One(One::Abs)),
     ("bitAnd", Function::Two(Two::BitAnd)),
@@ -70,7 +70,7 @@ const MATH: [(&str, Function); 18] = [
 ];
 
 impl Function {
-    /// A function by its name alone.
+    /// Function called by its plain name.
     pub(super) fn plain(name: &str) -> Option<Self> {
         match name {
             "double" => Some(Self::Double),
@@ -80,7 +80,7 @@ impl Function {
         }
     }
 
-    /// A function that is called on a text.
+    /// Method called on a string.
     pub(super) fn of_text(name: &str) -> Option<Self> {
         match name {
             "startsWith" => Some(Self::StartsWith),
@@ -91,17 +91,17 @@ impl Function {
         }
     }
 
-    /// A function under `math.`.
+    /// Function under `math.`.
     pub(super) fn of_math(name: &str) -> Option<Self> {
         MATH.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)
     }
 
-    /// Names under `math.`, for a message.
+    /// Names under `math.`, for error messages.
     pub(super) fn names_of_math() -> String {
         MATH.map(|(name, _)| name).join(", ")
     }
 
-    /// Whether it takes so many arguments.
+    /// Whether the function accepts this number of arguments.
     pub(super) const fn takes(self, count: usize) -> bool {
         match self {
             Self::Double | Self::Int | Self::Size | Self::One(_) => count == 1,
@@ -110,7 +110,7 @@ impl Function {
         }
     }
 
-    /// Kind of its arguments; of a function on texts that of both.
+    /// Type of the arguments.
     pub(super) const fn argument(self) -> Kind {
         match self {
             Self::Double | Self::Int | Self::Size => Kind::Any,
@@ -119,7 +119,7 @@ impl Function {
         }
     }
 
-    /// Kind of its result.
+    /// Type of the result.
     pub(super) const fn kind(self) -> Kind {
         match self {
             Self::StartsWith | Self::EndsWith | Self::Contains => Kind::Truth,
@@ -129,8 +129,10 @@ impl Function {
 }
 
 impl One {
+    /// Applies the function.
+    ///
     /// # Errors
-    /// Says why there is no result.
+    /// If the argument is outside the function's domain.
     pub(super) fn of(self, number: f64) -> Result<f64, String> {
         Ok(match self {
             Self::Abs => number.abs(),
@@ -149,8 +151,10 @@ impl One {
 }
 
 impl Two {
+    /// Applies the function.
+    ///
     /// # Errors
-    /// Says why there is no result.
+    /// If an argument is outside the function's domain.
     pub(super) fn of(self, left: f64, right: f64) -> Result<f64, String> {
         Ok(match self {
             Self::Pow => left.powf(right),
@@ -163,7 +167,7 @@ impl Two {
     }
 }
 
-/// The largest whole number up to which each has a double of its own.
+/// Largest magnitude up to which every integer has an exact double: 2^53.
 const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
 
 #[expect(clippy::cast_possible_truncation, reason = "whole, and below 2^53 by the check")]

@@ -1,15 +1,15 @@
 //! Kinds of values, as far as they are known without a message.
 
-/// What a node's result is, as far as that can be seen without a message.
+/// Type of a node's result, as far as known without a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Whatever the message has there.
+    /// Depends on the message.
     Any,
     Truth,
     Number,
     Text,
     Null,
-    /// A list or an object.
+    /// List or object.
     Container,
 }
 
@@ -25,7 +25,7 @@ impl Kind {
         }
     }
 
-    /// Whether it may be of another kind.
+    /// Whether values of this type may have the other type.
     pub(super) fn may_be(self, other: Self) -> bool {
         self == Self::Any || self == other
     }

@@ -1,20 +1,23 @@
-//! Expressions of a mapping, in CEL (Common Expression Language): `payload.raw / 10`, `item.q == 192`. Pure.
+//! Expressions of a mapping, in CEL (Common Expression Language). Pure.
 //!
-//! | Name | What it is |
+//! Examples: `payload.raw / 10`, `item.q == 192`.
+//!
+//! | Name | Meaning |
 //! |---|---|
-//! | `payload` | the payload: JSON, the list of its fields where the table has `split`, or a text |
-//! | `item` | the element of a table with `each`; else the payload |
-//! | `topic` | the levels of the topic, a list of texts: `topic[1]` |
-//! | `$base` | what `time_base` points to, in an expression for the time: a number, epoch seconds for a text |
+//! | `payload` | the payload: JSON, the list of its fields in a table with `split`, or a string |
+//! | `item` | the element in a table with `each`; otherwise the payload |
+//! | `topic` | the levels of the topic, a list of strings: `topic[1]` |
+//! | `$base` | the value of `time_base`, for timestamps: a number, or Unix time in seconds |
 //!
-//! The grammar is CEL's; parser and tree are of the `cel` crate. The evaluation is not: it borrows the message's JSON
-//! as it is, and follows JSON's types. There is one type of number, the double, so `payload.raw / 10` is 21.5 for a raw
-//! value of 215 whether a device writes 215, 215.0 or "215". What is not there, or null, makes the result unknown, which
-//! is no error; `||` and `&&` pass over it where the other side decides.
+//! Grammar and parser are those of the `cel` crate. The evaluator is separate: it borrows the
+//! message's JSON and uses JSON's types. The only numeric type is the double, so `payload.raw / 10`
+//! is 21.5 for 215, 215.0 and "215". A missing or null operand makes the result unknown, which is
+//! not an error; `||` and `&&` ignore an unknown operand if the other one determines the result.
 //!
-//! Invariant: an expression that was taken is of bounded cost, because a stranger's messages run it. Its length,
-//! nodes and depth are limited; there are no comprehensions, no regular expressions, nothing that makes texts or lists,
-//! and lists and objects are not compared. A mistake in names, functions or types shows when it is read.
+//! Invariant: the cost of an accepted expression is bounded, since it runs on untrusted messages.
+//! Length, number of nodes and depth are limited. There are no comprehensions, regular expressions,
+//! or operations that create strings or lists; lists and objects are not compared. Invalid names,
+//! functions and types are rejected at parse time.
 
 mod evaluate;
 mod functions;
@@ -45,21 +48,21 @@ const REMEDIES: Remedies = Remedies {
     misplaced: "write names, numbers and texts, joined by + - * / % < <= == != >= > && || ?:",
 };
 
-/// An expression that was checked.
+/// A validated expression.
 #[derive(Clone)]
 pub struct Expression {
     source: Arc<str>,
     tree: Arc<Node>,
 }
 
-/// What an expression may name, and what its result is for.
+/// Use of an expression; determines the allowed names and the required type of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// A condition: true or false.
+    /// Condition: a boolean.
     Condition,
-    /// A value: a number, or true or false, or a text of one.
+    /// Reading: a number or a boolean, or a string that represents one.
     Value,
-    /// A time: a number or a text. It may name `$base`.
+    /// Timestamp: a number or a string. May use `$base`.
     Time,
 }
 
@@ -70,50 +73,51 @@ impl fmt::Debug for Expression {
 }
 
 impl PartialEq for Expression {
-    /// The same text is the same expression.
+    /// Compares the source text.
     fn eq(&self, other: &Self) -> bool {
         self.source == other.source
     }
 }
 
 impl Expression {
-    /// Parses and checks.
+    /// Parses and validates an expression.
     ///
     /// # Errors
-    /// If `source` is empty, too long or too deep, no CEL, names what there isn't, mixes types, or its result is not
-    /// what the purpose takes.
+    /// If `source` is empty, too long, nested too deep or not CEL; if it uses unknown names or
+    /// mismatched types; or if the type of its result does not fit the purpose.
     pub fn parse(source: &str, purpose: Purpose) -> Result<Self, ExpressionError> {
-        // `$` begins no name in CEL. The name in its place is as long, so that places stay.
+        // CEL identifiers can't contain `$`. The substitute has the same length, so source
+        // positions stay valid.
         let plain = source.replace("$base", tree::BASE);
         let (tree, places) = expression::parse(&plain, &REMEDIES)?;
         let tree = read::Reader::new(&places, purpose).read_all(&tree)?;
         Ok(Self { source: source.into(), tree: Arc::new(tree) })
     }
 
-    /// As it was written.
+    /// Source text.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// Whether it asks for `$base`.
+    /// Whether the expression uses `$base`.
     #[must_use]
     pub fn asks_for_base(&self) -> bool {
         self.source.contains("$base")
     }
 
-    /// Its result as JSON: a number, a text, true or false.
+    /// Result as a JSON number, string or boolean.
     ///
     /// # Errors
-    /// If something it needs is not there, or there is no result, with the reason.
+    /// If an operand is missing, or the result is undefined; with the reason.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Json, Unknown> {
         self.tree.evaluate(scope).and_then(Outcome::into_json)
     }
 
-    /// Whether a condition holds.
+    /// Evaluates a condition.
     ///
     /// # Errors
-    /// If something it needs is not there, or it is neither true nor false, with the reason.
+    /// If an operand is missing, or the result is not a boolean; with the reason.
     pub fn holds(&self, scope: &Scope<'_>) -> Result<bool, Unknown> {
         self.tree.truth(scope)
     }

@@ -1,4 +1,4 @@
-//! Values while an expression is evaluated, and why there is none.
+//! Intermediate values of an evaluation, and reasons for an unknown result.
 
 use std::borrow::Cow;
 
@@ -9,37 +9,37 @@ use crate::expression::quote;
 use crate::ingest::formats::families::mapping::numbers::without_noise;
 use crate::ingest::formats::kit::{json, values};
 
-/// Why there is no result.
+/// Reason why there is no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unknown {
-    /// Something it depends on is not there, or null; with its name.
+    /// An operand is missing or null; with its name.
     Missing(String),
-    /// Something is not what the expression takes, with the reason.
+    /// An operand has the wrong type or an invalid value; with the reason.
     Wrong(String),
 }
 
-/// A value while it is computed.
+/// Intermediate value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome<'a> {
-    /// A list or an object of the message.
+    /// List or object of the message.
     Container(&'a Json),
-    /// A list of the topic's levels.
+    /// The topic, as a list of its levels.
     Topic(&'a str),
-    /// A text.
+    /// String.
     Text(Cow<'a, str>),
-    /// A number.
+    /// Number.
     Number(f64),
-    /// True or false.
+    /// Boolean.
     Truth(bool),
-    /// The message has null there; with the name of the place.
+    /// Null in the message; with the name of the operand.
     Null(String),
 }
 
-/// A value, or why there is none.
+/// Result of an evaluation.
 pub(super) type Evaluated<'a> = Result<Outcome<'a>, Unknown>;
 
 impl<'a> Outcome<'a> {
-    /// A value of the message at a place of the expression.
+    /// Converts a value of the message; `place` is the node that refers to it.
     pub(super) fn of(value: &'a Json, place: &Node) -> Self {
         match value {
             Json::Null => Self::Null(place.name()),
@@ -50,7 +50,7 @@ impl<'a> Outcome<'a> {
         }
     }
 
-    /// Value at a key of an object.
+    /// Value of a key of an object.
     pub(super) fn field(&self, field: &str, place: &Node) -> Evaluated<'a> {
         match self {
             Self::Container(Json::Object(object)) => object.get(field),
@@ -60,7 +60,7 @@ impl<'a> Outcome<'a> {
         .ok_or_else(|| Unknown::Missing(place.name()))
     }
 
-    /// Value at a position of a list, or at a key of an object.
+    /// Element of a list by index, or value of a key of an object.
     pub(super) fn index(&self, index: &Outcome<'a>, place: &Node) -> Evaluated<'a> {
         if let Some(key) = index.text() {
             return self.field(key, place);
@@ -76,7 +76,7 @@ impl<'a> Outcome<'a> {
         found.ok_or_else(|| Unknown::Missing(place.name()))
     }
 
-    /// The text that it is.
+    /// The string, if it is one.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -84,7 +84,7 @@ impl<'a> Outcome<'a> {
         }
     }
 
-    /// As a number: a text is one where it is written as one.
+    /// Converts to a number; parses strings.
     pub(super) fn number(&self) -> Result<f64, Unknown> {
         match self {
             Self::Number(number) => Ok(*number),
@@ -100,7 +100,7 @@ impl<'a> Outcome<'a> {
         }
     }
 
-    /// As a condition.
+    /// Converts to a boolean; accepts the strings `true` and `false`.
     pub(super) fn truth(&self) -> Result<bool, Unknown> {
         match self {
             Self::Truth(is_true) => Ok(*is_true),
@@ -113,7 +113,7 @@ impl<'a> Outcome<'a> {
         }
     }
 
-    /// As JSON.
+    /// Converts to JSON.
     pub(super) fn into_json(self) -> Result<Json, Unknown> {
         match self {
             Self::Number(number) => {
@@ -129,7 +129,7 @@ impl<'a> Outcome<'a> {
         }
     }
 
-    /// For a message.
+    /// Description for error messages.
     fn shown(&self) -> String {
         match self {
             Self::Container(value) => json::kind(value).to_owned(),
@@ -146,7 +146,7 @@ fn is_truth(text: &str) -> bool {
     ["true", "false"].iter().any(|word| text.trim().eq_ignore_ascii_case(word))
 }
 
-/// Why an outcome is of no use where it stands.
+/// Error for an operand of the wrong type.
 pub(super) fn wrong(outcome: &Outcome<'_>, wanted: &str) -> Unknown {
     Unknown::Wrong(format!("{} stands where {wanted} must be", outcome.shown()))
 }

@@ -1,5 +1,5 @@
-//! Makes the tree of a parsed expression: only what is known passes, and operators get the kinds they take, as far as
-//! that can be seen without a message.
+//! Compilation of a parsed expression into a tree. Unknown syntax is rejected, and operand types
+//! are checked as far as they are known without a message.
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, SelectExpr, SourceInfo, operators};
@@ -10,18 +10,18 @@ use super::tree::{Arithmetic, BASE, Comparison, Literal, Node};
 use super::{ExpressionError, Purpose};
 use crate::expression::{self, quote};
 
-/// The most nodes: some 40 comparisons.
+/// Limit of nodes; enough for about 40 comparisons.
 const MOST_NODES: usize = 160;
 
-/// The most levels of the tree. A chain of additions has one each; a chain of `&&` far fewer.
+/// Limit of depth. A chain of additions adds one level per operator; a chain of `&&` far fewer.
 const DEEPEST: usize = 32;
 
-/// CEL's macros over lists.
+/// CEL's macros on lists, which are rejected.
 const COMPREHENSIONS: [&str; 5] = ["all", "exists", "exists_one", "map", "filter"];
 
 type Read = Result<Node, ExpressionError>;
 
-/// State of the walk.
+/// Compilation in progress.
 pub(super) struct Reader<'a> {
     places: &'a SourceInfo,
     purpose: Purpose,
@@ -33,7 +33,7 @@ impl<'a> Reader<'a> {
         Self { places, purpose, num_nodes: 0 }
     }
 
-    /// Reads the whole, whose result must be what the purpose takes.
+    /// Compiles the whole expression and checks its result against the purpose.
     pub(super) fn read_all(mut self, tree: &IdedExpr) -> Read {
         let node = self.read(tree, 1)?;
         let kind = node.kind();
@@ -232,7 +232,7 @@ impl<'a> Reader<'a> {
         Err(self.error(id, "the index is of no use", remedy))
     }
 
-    /// `x in [1, 2]`, with the list written there, and `"key" in payload`.
+    /// Compiles `x in [1, 2]` with a literal list, and `"key" in payload`.
     fn membership(&mut self, id: u64, operand: &IdedExpr, list: &IdedExpr, depth: usize) -> Read {
         let operand = self.read(operand, depth + 1)?;
         let Expr::List(elements) = &list.expr else {
@@ -276,7 +276,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `math.abs(x)` and `text.startsWith("a")`.
+    /// Compiles `math.abs(x)` and `text.startsWith("a")`.
     fn member(&mut self, id: u64, target: &IdedExpr, call: &CallExpr, depth: usize) -> Read {
         let name = call.func_name.as_str();
         if matches!(&target.expr, Expr::Ident(math) if math == "math") {
@@ -322,7 +322,8 @@ impl<'a> Reader<'a> {
         all.try_into().map_err(|_| ExpressionError::new("`?:` is not finished", None, "finish it"))
     }
 
-    /// A text written in the expression is no number, though one of a message may be.
+    /// Checks the type of an operand. A string of the message may represent a number; a string
+    /// literal may not.
     fn want(
         &self,
         id: u64,

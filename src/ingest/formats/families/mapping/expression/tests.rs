@@ -1,4 +1,4 @@
-//! Results, what is unknown, and what is refused in which words.
+//! Results, unknown results, and error messages.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -229,7 +229,7 @@ fn what_could_cost_too_much_is_refused() {
     assert!(refusal(&fields, Purpose::Value).contains("32 levels deep"));
 }
 
-/// Texts of the pieces that expressions are made of.
+/// Sources composed of fragments of expressions.
 fn sources() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
         "payload",

@@ -3,7 +3,7 @@
 use super::functions::Function;
 use super::kind::Kind;
 
-/// Name in place of `$base`, which CEL's grammar doesn't take; of the same length.
+/// Substitute for `$base`, which CEL's grammar rejects; of the same length.
 pub(super) const BASE: &str = "_base";
 
 /// A node of the tree.
@@ -14,11 +14,11 @@ pub(super) enum Node {
     Item,
     Topic,
     Base,
-    /// `a.b`.
+    /// `a.b`: member access.
     Field(Box<Node>, Box<str>),
-    /// `a[b]`: a position of a list, or a key of an object.
+    /// `a[b]`: element of a list, or value of a key of an object.
     Index(Box<[Node; 2]>),
-    /// `has(a.b)`: whether the key is there.
+    /// `has(a.b)`: whether the key exists.
     Has(Box<Node>, Box<str>),
     Not(Box<Node>),
     Negative(Box<Node>),
@@ -27,14 +27,14 @@ pub(super) enum Node {
     Choice(Box<[Node; 3]>),
     Arithmetic(Arithmetic, Box<[Node; 2]>),
     Comparison(Comparison, Box<[Node; 2]>),
-    /// `a in [1, 2]`.
+    /// `a in [1, 2]`: membership in a literal list.
     IsOneOf(Box<Node>, Vec<Literal>),
     /// `"a" in b`: whether an object has the key.
     IsKey(Box<[Node; 2]>),
     Call(Function, Vec<Node>),
 }
 
-/// A value that is written in the expression.
+/// A literal.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Literal {
     Null,

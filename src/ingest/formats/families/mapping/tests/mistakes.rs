@@ -1,4 +1,4 @@
-//! Mistakes of tables: all at once, each with its key and what to write instead.
+//! Mistakes of tables: reported all at once, each with its key and remedy.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn mistakes(mapping: &Mapping) -> Vec<String> {
     mistakes.iter().map(ToString::to_string).collect()
 }
 
-/// A table without mistakes.
+/// A valid table.
 fn right() -> Mapping {
     let mut table = table("site/{sensor}/state");
     table.values = vec![value("temperature", "/t", "°C")];

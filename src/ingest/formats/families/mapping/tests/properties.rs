@@ -1,4 +1,4 @@
-//! What holds for any payload.
+//! Properties that hold for any payload.
 
 use proptest::prelude::*;
 
@@ -18,7 +18,7 @@ fn elements_are_bounded() {
     assert!(as_key[0].ends_with("for the text itself write quantity = \"'level'\""), "{as_key:?}");
 }
 
-/// Tables that use every key.
+/// Tables that cover every key.
 fn tables() -> Vec<Mapping> {
     let mut plain = table("a/{sensor}/{quantity}");
     plain.decimal = Some(',');

@@ -1,4 +1,5 @@
-//! Expressions, from the lowest precedence to values with their steps.
+//! Expression parser: recursive descent from the lowest precedence down to operands with their
+//! postfix steps.
 
 use super::super::lexer::Token;
 use super::super::patterns::Pattern;
@@ -7,7 +8,7 @@ use super::super::{checks, filters, methods};
 use super::{Parser, shown};
 
 impl Parser<'_, '_> {
-    /// An expression, or several separated by commas, which are a list.
+    /// One expression; several separated by commas form a list.
     pub(super) fn tuple(&mut self) -> Result<Expression, String> {
         let first = self.expression()?;
         if !self.symbol(",") {
@@ -98,7 +99,8 @@ impl Parser<'_, '_> {
             .map(|(_, comparator)| comparator)
     }
 
-    /// Operators of a rank and all that bind closer: sums, joined texts, products, powers.
+    /// Arithmetic operators of precedence level `rank` and above. Ranks from 0: sum, concatenation,
+    /// product, power.
     fn arithmetic(&mut self, rank: usize) -> Result<Expression, String> {
         const RANKS: [&[(&str, Operator)]; 4] = [
             &[("+", Operator::Add), ("-", Operator::Subtract)],
@@ -120,8 +122,8 @@ impl Parser<'_, '_> {
         Ok(if rest.is_empty() { first } else { Expression::Arithmetic(Box::new(first), rest) })
     }
 
-    /// A value with its sign and steps. Filters have lower precedence than a sign: `-x | abs` is the filter of
-    /// `-x`.
+    /// Operand with its sign and postfix steps. A sign binds tighter than a filter: `-x | abs`
+    /// applies the filter to `-x`.
     fn signed(&mut self, has_filters: bool) -> Result<Expression, String> {
         let first = if self.symbol("-") {
             let inner = self.nested(|parser| parser.signed(false))?;
@@ -151,7 +153,7 @@ impl Parser<'_, '_> {
         })
     }
 
-    /// Texts that follow each other are one.
+    /// Concatenates adjacent string literals.
     fn text(&mut self, first: &str) -> Expression {
         let mut text = first.to_owned();
         while let Some(Token::Quoted(more)) = self.tokens.first() {
@@ -211,7 +213,7 @@ impl Parser<'_, '_> {
         Ok(Expression::Map(pairs))
     }
 
-    /// Arguments up to the closing parenthesis.
+    /// Argument list; consumes the closing parenthesis.
     fn arguments(&mut self) -> Result<Arguments, String> {
         let mut arguments = Arguments::default();
         while !self.symbol(")") {
@@ -263,7 +265,7 @@ impl Parser<'_, '_> {
         Ok(Step::Method(method, self.arguments()?))
     }
 
-    /// An element or a slice, up to the closing bracket.
+    /// Subscript or slice; consumes the closing bracket.
     fn item(&mut self) -> Result<Step, String> {
         let mut parts: [Option<Expression>; 3] = [None, None, None];
         let mut num_colons = 0;
@@ -308,7 +310,7 @@ impl Parser<'_, '_> {
         Ok(Step::Test { test, arguments, is_negated })
     }
 
-    /// Whether the argument of a test follows without parentheses.
+    /// Whether the next token starts an argument of a test that is written without parentheses.
     fn begins_value(&self) -> bool {
         match self.tokens.first() {
             Some(Token::Name(name)) => {
@@ -321,7 +323,7 @@ impl Parser<'_, '_> {
     }
 }
 
-/// Checks a regular expression that is written out.
+/// Compiles a regular expression that is a literal, so that an invalid one rejects the config.
 fn check_pattern(name: &str, arguments: &Arguments) -> Result<(), String> {
     let is_of_patterns = name.starts_with("regex_") || matches!(name, "match" | "search");
     match arguments.positional.first() {

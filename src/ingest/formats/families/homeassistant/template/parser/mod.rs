@@ -1,17 +1,18 @@
-//! Parses tokens into a template. All names are resolved here: an unknown one rejects the config.
+//! Parser from tokens to a syntax tree. Names are resolved here, so an unknown name rejects the
+//! config.
 
 mod expressions;
 
 use super::lexer::{self, Token};
 use super::syntax::{For, Node, Nodes};
 
-/// Brackets within brackets, and blocks within blocks.
+/// Maximum nesting depth of brackets and blocks.
 const MOST_DEPTH: usize = 48;
 
 /// Parses a template.
 ///
 /// # Errors
-/// The unknown or malformed part.
+/// Names the unsupported or malformed part.
 pub fn parse(source: &str) -> Result<Nodes, String> {
     let tokens = lexer::tokens(source)?;
     let names = ["value", "value_json"].map(Box::from).to_vec();
@@ -25,7 +26,7 @@ pub fn parse(source: &str) -> Result<Nodes, String> {
 
 struct Parser<'t, 's> {
     tokens: &'t [Token<'s>],
-    /// Variables given or set so far.
+    /// Variables in scope.
     names: Vec<Box<str>>,
     depth: usize,
 }
@@ -85,7 +86,7 @@ impl<'t, 's> Parser<'t, 's> {
         }
     }
 
-    /// Whether the next tokens begin a block with one of the keywords.
+    /// Whether the next tokens open a block with one of the keywords.
     fn is_at_block(&self, keywords: &[&str]) -> bool {
         match self.tokens {
             [Token::BlockStart, Token::Name(name), ..] => keywords.contains(name),
@@ -93,7 +94,10 @@ impl<'t, 's> Parser<'t, 's> {
         }
     }
 
-    /// Parses something within brackets or blocks.
+    /// Runs a parser one nesting level deeper.
+    ///
+    /// # Errors
+    /// If the nesting exceeds [`MOST_DEPTH`].
     fn nested<T>(
         &mut self,
         parse: impl FnOnce(&mut Self) -> Result<T, String>,
@@ -107,7 +111,7 @@ impl<'t, 's> Parser<'t, 's> {
         parsed
     }
 
-    /// Nodes up to a block that ends or continues another one.
+    /// Nodes up to a block that ends or continues the enclosing one, such as `endif` or `else`.
     fn nodes(&mut self) -> Result<Nodes, String> {
         let mut nodes = Nodes::new();
         while !self.is_at_block(&["elif", "else", "endif", "endfor"]) {

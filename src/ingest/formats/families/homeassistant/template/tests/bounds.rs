@@ -1,4 +1,4 @@
-//! Time, memory and depth of one template, and of all that a message brings.
+//! Limits on time, memory and nesting depth, for one template and for all templates of a message.
 
 use super::*;
 
