@@ -1,4 +1,4 @@
-//! Evaluates a template on a payload.
+//! Evaluation of a template on a payload.
 
 use std::cell::Cell;
 use std::cmp::Ordering;
@@ -10,29 +10,30 @@ use super::payload::Payload;
 use super::syntax::{Arguments, Comparator, Expression, For, Node, Step};
 use super::values::{Outcome, Value};
 
-/// Steps of one template: nodes that are evaluated, elements that are visited, pieces of 32 bytes that are made.
+/// Step limit of one template. A step is an evaluated node, a visited element, or 32 bytes of made
+/// text.
 const MOST_STEPS: u64 = 20_000;
-/// Bytes of text for a step.
+/// Bytes of text per step.
 const BYTES_A_STEP: usize = 32;
 
-/// What a template reads, and how many steps it has left.
+/// Inputs of a template, and its remaining steps.
 pub struct Context<'a> {
-    /// The message.
+    /// Message to read from.
     pub payload: &'a Payload<'a>,
     steps_left: Cell<u64>,
 }
 
 impl<'a> Context<'a> {
-    /// The steps of one template, as far as the message has them.
+    /// Context of one template; its steps are limited by those left for the message.
     #[must_use]
     pub fn new(payload: &'a Payload<'a>) -> Self {
         Self { payload, steps_left: Cell::new(MOST_STEPS.min(payload.steps_left())) }
     }
 
-    /// Pays for elements that are visited.
+    /// Counts visited elements as steps.
     ///
     /// # Errors
-    /// If there are no steps left.
+    /// If the step limit is exceeded.
     pub fn pay_for_elements(&self, number: usize) -> Result<(), Failure> {
         let left = self.steps_left.get().checked_sub(number as u64);
         self.payload.take_steps((number as u64).min(self.steps_left.get()));
@@ -40,16 +41,16 @@ impl<'a> Context<'a> {
         left.map(drop).ok_or_else(|| Failure::Wrong("its template takes too long".into()))
     }
 
-    /// Pays for bytes that are made or looked through.
+    /// Counts made or searched bytes as steps.
     ///
     /// # Errors
-    /// If there are no steps left.
+    /// If the step limit is exceeded.
     pub fn pay_for_bytes(&self, number: usize) -> Result<(), Failure> {
         self.pay_for_elements(1 + number / BYTES_A_STEP)
     }
 }
 
-/// Variables by name: the last one of a name counts.
+/// Variables by name; the last one of a name shadows the others.
 type Scope<'a> = Vec<(&'a str, Value<'a>)>;
 
 /// An evaluation in progress.
@@ -60,19 +61,19 @@ pub struct Evaluation<'a, 'c> {
 }
 
 impl<'a, 'c> Evaluation<'a, 'c> {
-    /// Nothing is printed so far.
+    /// Evaluation without output so far.
     #[must_use]
     pub fn new(context: &'c Context<'a>) -> Self {
         Self { context, scope: Scope::new(), printed: String::new() }
     }
 
-    /// What was printed.
+    /// Output.
     #[must_use]
     pub fn finish(self) -> String {
         self.printed
     }
 
-    /// Evaluates nodes one after another.
+    /// Evaluates nodes in sequence.
     ///
     /// # Errors
     /// See [`Failure`].
@@ -146,7 +147,7 @@ impl<'a, 'c> Evaluation<'a, 'c> {
         Ok(())
     }
 
-    /// Gives an element, or its parts, their names.
+    /// Binds an element, or its parts, to the loop's names.
     fn bind(&mut self, names: &'a [Box<str>], element: Value<'a>) -> Result<(), Failure> {
         if let [name] = names {
             self.set(name, element);
@@ -229,7 +230,7 @@ impl<'a, 'c> Evaluation<'a, 'c> {
         Ok(Value::Map(map.into()))
     }
 
-    /// The first value for which a condition holds, else the last one.
+    /// First value for which a condition holds, else the last one.
     fn first_that(
         &mut self,
         all: &'a [Expression],

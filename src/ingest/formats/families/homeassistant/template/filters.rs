@@ -1,4 +1,4 @@
-//! Filters and functions: Jinja's, and those of Home Assistant. A number is never made of `none`.
+//! Filters and functions of Jinja and Home Assistant. `none` never becomes a number.
 
 #![expect(clippy::unnecessary_wraps, reason = "all filters have one signature")]
 
@@ -11,10 +11,10 @@ use super::values::{Outcome, Value};
 use super::{lists, operators, texts, times};
 use crate::domain;
 
-/// A filter, or a function, whose first argument is then the filter's input.
+/// A filter. As a function, its first argument is the filter's input.
 pub type Filter = for<'a> fn(&Value<'a>, &Given<'a>, &Context<'a>) -> Outcome<'a>;
 
-/// Those that are filters and functions.
+/// Names that are both filter and function.
 const BOTH: [(&str, Filter); 18] = [
     ("as_datetime", times::as_datetime),
     ("as_timestamp", times::as_timestamp),
@@ -86,19 +86,19 @@ const FILTERS: [(&str, Filter); 44] = [
 const FUNCTIONS: [(&str, Filter); 3] =
     [("now", times::now), ("range", lists::range), ("utcnow", times::utc_now)];
 
-/// The filter of a name.
+/// Filter by name.
 #[must_use]
 pub fn filter(name: &str) -> Option<Filter> {
     BOTH.iter().chain(&FILTERS).find(|(known, _)| *known == name).map(|(_, filter)| *filter)
 }
 
-/// The function of a name.
+/// Function by name.
 #[must_use]
 pub fn function(name: &str) -> Option<Filter> {
     BOTH.iter().chain(&FUNCTIONS).find(|(known, _)| *known == name).map(|(_, function)| *function)
 }
 
-/// The result; or the default of a value that is there and can't be converted.
+/// Result; or the default, if a defined value can't be converted.
 fn or_default<'a>(
     input: &Value<'a>,
     result: Outcome<'a>,
@@ -133,7 +133,7 @@ fn int<'a>(input: &Value<'a>, given: &Given<'a>, _: &Context<'a>) -> Outcome<'a>
     or_default(input, result, given.get(0, "default"))
 }
 
-/// Digits of a base, also after its prefix: `ff`, `0xff`.
+/// Integer in a base, with or without its prefix: `ff`, `0xff`.
 fn in_base<'a>(text: &str, base: i64) -> Outcome<'a> {
     let prefix = match base {
         2 => "0b",
@@ -213,7 +213,7 @@ fn bitwise_xor<'a>(input: &Value<'a>, given: &Given<'a>, _: &Context<'a>) -> Out
     Ok(Value::Integer(input.integer()? ^ given.required(0, "second_value")?.integer()?))
 }
 
-/// Words for true and false; a number is true unless it is 0.
+/// Truth value of a word; a number is true unless it is 0.
 fn truth<'a>(input: &Value<'a>, given: &Given<'a>, _: &Context<'a>) -> Outcome<'a> {
     let word = match input {
         Value::Text(text) => match &*text.trim().to_lowercase() {
@@ -231,7 +231,7 @@ fn truth<'a>(input: &Value<'a>, given: &Given<'a>, _: &Context<'a>) -> Outcome<'
     or_default(input, truth, given.get(0, "default"))
 }
 
-/// The default of what is not there; with a second argument that is true, also of what is false.
+/// Default for an undefined value; with a true second argument, also for a false one.
 fn default<'a>(input: &Value<'a>, given: &Given<'a>, _: &Context<'a>) -> Outcome<'a> {
     let is_missing =
         matches!(input, Value::Undefined) || given.flag(1, "boolean") && !input.is_true();
@@ -260,7 +260,7 @@ fn contains<'a>(input: &Value<'a>, given: &Given<'a>, context: &Context<'a>) -> 
     operators::contains(input, given.required(0, "value")?, context).map(Value::Bool)
 }
 
-/// The larger, or the smaller, of two values.
+/// Larger or smaller of two values.
 ///
 /// # Errors
 /// If they have no order.
@@ -273,7 +273,7 @@ pub fn extreme<'a>(
     Ok(if b.order(&a, context)? == wanted { b } else { a })
 }
 
-/// A number with a decimal point, as a result.
+/// Decimal number as a result.
 ///
 /// # Errors
 /// If it is not finite.

@@ -5,12 +5,12 @@ use super::evaluation::Context;
 use super::numbers::Failure;
 use super::values::{Outcome, Value};
 
-/// Width of a field, and digits of a number.
+/// Limit of a field's width, and of a number's digits.
 const MOST_WIDTH: usize = 64;
-/// Bytes that a field is charged: a large number has hundreds of digits.
+/// Bytes counted for a field: a large number has hundreds of digits.
 const FIELD_BYTES: usize = 1024;
 
-/// How one value is written.
+/// Format of one value.
 #[derive(Debug, Default)]
 struct Field {
     fill: Option<char>,
@@ -22,10 +22,10 @@ struct Field {
     kind: Option<char>,
 }
 
-/// A format with `%`, applied to a value, or to the elements of a list.
+/// Formats a value, or the elements of a list, by `%`.
 ///
 /// # Errors
-/// For what is no format, and for values that don't fit.
+/// If the format is invalid, or a value doesn't fit it.
 pub fn percent<'a>(format: &str, values: &Value<'a>, context: &Context<'a>) -> Outcome<'a> {
     let mut values = match values {
         Value::List(list) => list.to_vec(),
@@ -52,10 +52,10 @@ pub fn percent<'a>(format: &str, values: &Value<'a>, context: &Context<'a>) -> O
     Ok(Value::text(text))
 }
 
-/// A format with `{}`.
+/// Formats by `{}`.
 ///
 /// # Errors
-/// For what is no format, and for values that don't fit.
+/// If the format is invalid, or a value doesn't fit it.
 pub fn braces<'a>(format: &str, given: &Given<'a>, context: &Context<'a>) -> Outcome<'a> {
     let mut text = String::new();
     let mut next = 0;
@@ -95,7 +95,7 @@ fn not_closed() -> Failure {
 }
 
 impl Field {
-    /// Reads flags, a width, digits and the kind; and returns what follows.
+    /// Parses flags, width, digits and kind. Also returns the rest.
     fn read<'s>(text: &'s str, flags: &str, has_align: bool) -> Result<(Self, &'s str), Failure> {
         let mut field = Self::default();
         let mut rest = text;
@@ -183,7 +183,7 @@ impl Field {
     }
 }
 
-/// A number at the start, and what follows it.
+/// Number at the start, and the rest.
 fn number(text: &str) -> Result<(Option<usize>, &str), Failure> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);

@@ -35,7 +35,7 @@ use self::syntax::{Node, Nodes};
 use self::values::Value;
 use crate::domain;
 
-/// Bytes of one template.
+/// Limit of a template, in bytes.
 const MOST_BYTES: usize = 8 << 10;
 
 /// A parsed template.
@@ -45,7 +45,7 @@ pub struct Template {
     reads_json: bool,
 }
 
-/// What a template made of a message.
+/// Result of a template.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rendered<'a> {
     /// A number.
@@ -57,7 +57,7 @@ pub enum Rendered<'a> {
 }
 
 impl Rendered<'_> {
-    /// The text that Home Assistant compares with configured payloads.
+    /// Text that Home Assistant compares with configured payloads.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         match self {
@@ -73,7 +73,7 @@ impl Template {
     /// Parses a template.
     ///
     /// # Errors
-    /// Says what of it can't be evaluated here.
+    /// The part that is not supported.
     pub fn parse(source: &str) -> Result<Self, String> {
         if source.len() > MOST_BYTES {
             return Err(format!("it has more than {} KiB", MOST_BYTES >> 10));
@@ -88,14 +88,14 @@ impl Template {
         self.reads_json
     }
 
-    /// What it makes of a payload.
+    /// Evaluates the template on a payload.
     ///
     /// # Errors
     /// See [`Failure`].
     pub fn render<'a>(&'a self, payload: &'a Payload<'a>) -> Result<Rendered<'a>, Failure> {
         let context = Context::new(payload);
         let mut evaluation = Evaluation::new(&context);
-        // By far the most: one expression, whose number needs no text.
+        // Fast path of nearly all templates: one expression, whose number needs no text.
         if let [Node::Print(expression)] = self.nodes.as_slice() {
             return rendered(evaluation.value(expression)?, &context);
         }
