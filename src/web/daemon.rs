@@ -1,4 +1,4 @@
-//! State of the daemon, its reload, and the OpenAPI document.
+//! State of the daemon, its reload, and the `OpenAPI` document.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};

@@ -1,4 +1,4 @@
-//! Schemas of the OpenAPI document, for tests that compare answers with it.
+//! Schemas of the `OpenAPI` document, for tests that compare answers with it.
 
 use serde_json::Value;
 

@@ -134,7 +134,7 @@ impl Fields {
         self.push("movement_counter", "", bytes.available(at + 2, 1), 0);
     }
 
-    /// VOC and NOx indices of 9 bits each; their least significant bits are bits 6 and 7 of the
+    /// Indices of VOC and nitrogen oxides, 9 bits each; their least significant bits are bits 6 and 7 of the
     /// flags.
     fn gas_indices(&mut self, bytes: Bytes<'_>, at: usize, flags_at: usize) {
         let flags = bytes.unsigned(flags_at, 1);
